@@ -1,0 +1,81 @@
+//! [`Fault`]: one kind of harm, and the contract it keeps. Read this first, then one fault.
+
+mod plan;
+mod undo;
+
+use std::fmt::Debug;
+use std::future::Future;
+
+pub use plan::{Observed, Owner, Plan};
+pub use undo::{NoUndo, Undo};
+
+use crate::error::Result;
+use crate::target::{Approved, Target};
+
+/// One kind of harm.
+///
+/// # Flow
+/// ```text
+/// prepare -> approve -> record -> inject -> observe -> hold -> revert -> observe -> strike off
+/// (look,     (blast     (ledger,  (effect)  (did it    (dead-  (restore  (is it     (ledger)
+///  no effect) radius)    fsync)              take?)     line)   found)    gone?)
+/// ```
+///
+/// # Guarantees to an implementation
+/// - `inject` is called at most once per prepared undo, after that undo is durable, and only for a target that the
+///   blast radius has passed: an [`Approved`] cannot be made outside this crate.
+/// - The undo is reverted after every `inject` that was begun, whether it failed, panicked or was cut off.
+/// - `revert` may be called again, in another process, with nothing but the undo.
+///
+/// # Assumptions about an implementation
+/// - `prepare` has no effect, and what it returns holds what was *found*.
+/// - `observe` reads the world. A fault that is not seen in force makes the experiment inconclusive, never held.
+/// - Dropping a future of `prepare` or `observe` has no effect; a dropped `inject` is taken back by the undo.
+///
+/// # Caveats
+/// Faults whose effect lives and dies with this process say [`Owner::Process`]; they are not in the ledger. A fault
+/// that cannot be taken back uses [`NoUndo`] and [`Plan::irreversible`].
+///
+/// # Errors
+/// [`Error::refused`](crate::Error::refused) for what the world forbids, [`Error::invalid`](crate::Error::invalid) for
+/// a wrong argument, [`Error::failed`](crate::Error::failed) for an action that did not work.
+pub trait Fault: Debug + Send + Sync + 'static {
+    /// What it acts on.
+    type Target: Target;
+    /// What takes it back.
+    type Undo: Undo;
+
+    /// One line for plans and reports: "app.conf gets timeout=1".
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
+    /// What the undo needs that is not data: `()`, a client, a point.
+    fn via<'a>(&'a self, target: &'a Self::Target) -> &'a <Self::Undo as Undo>::Via;
+
+    /// Looks at the target and touches nothing: what would change, and how to put it back.
+    ///
+    /// # Errors
+    /// When the target cannot be read, or what was found forbids the fault.
+    fn prepare(&self, target: &Self::Target) -> impl Future<Output = Result<Plan<Self::Undo>>> + Send;
+
+    /// Makes it happen. May fail half-way: the undo copes.
+    ///
+    /// # Errors
+    /// When the effect could not be made.
+    fn inject(
+        &self,
+        target: &Approved<Self::Target>,
+        undo: &Self::Undo,
+    ) -> impl Future<Output = Result<()>> + Send;
+
+    /// Reads the world: is the fault in force?
+    ///
+    /// # Errors
+    /// When the world could not be read.
+    fn observe(
+        &self,
+        target: &Self::Target,
+        undo: &Self::Undo,
+    ) -> impl Future<Output = Result<Observed>> + Send;
+}

@@ -1,0 +1,49 @@
+//! Targets: what a fault acts on, which of them, and how many at most.
+
+use std::fmt::Debug;
+
+/// What a fault acts on: a file, a pod, a network namespace.
+pub trait Target: Clone + Debug + Send + Sync + 'static {
+    /// What blast radius counts, in the singular: "file", "pod", "operation".
+    const UNIT: &'static str;
+
+    /// The identity that a successor of the same name does not inherit: a UID, a path with an inode.
+    fn id(&self) -> String;
+
+    /// What people call it; the identity unless said otherwise.
+    fn name(&self) -> String {
+        self.id()
+    }
+
+    /// The value of a label, for selectors.
+    fn label(&self, key: &str) -> Option<&str> {
+        let _ = key;
+        None
+    }
+
+    /// Why this target must never be hit, if it must not.
+    fn protected(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A target that the blast radius has passed. Only this crate makes one, so that what was not approved cannot be
+/// injected.
+#[derive(Debug, Clone)]
+pub struct Approved<T> {
+    target: T,
+}
+
+impl<T> Approved<T> {
+    #[allow(dead_code)]
+    pub(crate) fn new(target: T) -> Self {
+        Self { target }
+    }
+}
+
+impl<T> std::ops::Deref for Approved<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.target
+    }
+}
