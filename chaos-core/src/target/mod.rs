@@ -1,6 +1,10 @@
 //! Targets: what a fault acts on, which of them, and how many at most.
 
+mod approved;
+
 use std::fmt::Debug;
+
+pub use approved::Approved;
 
 /// What a fault acts on: a file, a pod, a network namespace.
 pub trait Target: Clone + Debug + Send + Sync + 'static {
@@ -24,26 +28,5 @@ pub trait Target: Clone + Debug + Send + Sync + 'static {
     /// Why this target must never be hit, if it must not.
     fn protected(&self) -> Option<String> {
         None
-    }
-}
-
-/// A target that the blast radius has passed. Only this crate makes one, so that what was not approved cannot be
-/// injected.
-#[derive(Debug, Clone)]
-pub struct Approved<T> {
-    target: T,
-}
-
-impl<T> Approved<T> {
-    #[allow(dead_code)]
-    pub(crate) fn new(target: T) -> Self {
-        Self { target }
-    }
-}
-
-impl<T> std::ops::Deref for Approved<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.target
     }
 }

@@ -1,0 +1,92 @@
+//! [`Attachment`]: a wrapper's hold on its point, with the rule list at hand.
+
+use std::fmt;
+#[cfg(not(chaos_loom))]
+use std::ops::Deref;
+
+use super::hit::Hit;
+use super::operation::{Abilities, Operation};
+use super::point::Point;
+#[cfg(not(chaos_loom))]
+use super::point::{Inner, RuleList};
+#[cfg(not(chaos_loom))]
+use crate::sync::{Arc, Swap};
+
+/// A wrapper's hold on its point: says that the point is in use, and keeps the rule list at hand, so that a decision
+/// costs no reference count.
+pub struct Attachment<Op: Operation> {
+    point: Point<Op>,
+    able: Abilities,
+    #[cfg(not(chaos_loom))]
+    rules: arc_swap::Cache<Rules<Op>, Arc<RuleList<Op>>>,
+}
+
+#[cfg(not(chaos_loom))]
+struct Rules<Op: Operation>(Arc<Inner<Op>>);
+
+#[cfg(not(chaos_loom))]
+impl<Op: Operation> Deref for Rules<Op> {
+    type Target = Swap<RuleList<Op>>;
+    fn deref(&self) -> &Self::Target {
+        &self.0.rules
+    }
+}
+
+impl<Op: Operation> Attachment<Op> {
+    pub(crate) fn new(point: Point<Op>, able: Abilities) -> Self {
+        point.count_attachment(able);
+        Self {
+            able,
+            #[cfg(not(chaos_loom))]
+            rules: arc_swap::Cache::new(Rules(Arc::clone(&point.inner))),
+            point,
+        }
+    }
+
+    /// The point.
+    pub fn point(&self) -> &Point<Op> {
+        &self.point
+    }
+
+    /// What this wrapper can carry out beyond delays.
+    pub fn abilities(&self) -> Abilities {
+        self.able
+    }
+
+    /// Decides what happens to an operation, at the moment it is called: `None` lets it pass.
+    #[inline]
+    pub fn decide(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
+        if self.point.inner.is_off() {
+            return None;
+        }
+        self.decide_armed(operation)
+    }
+
+    #[cfg(not(chaos_loom))]
+    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
+        self.point.inner.decide(self.rules.load(), operation, self.able)
+    }
+
+    #[cfg(chaos_loom)]
+    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
+        self.point.decide(operation, self.able)
+    }
+}
+
+impl<Op: Operation> Clone for Attachment<Op> {
+    fn clone(&self) -> Self {
+        Self::new(self.point.clone(), self.able)
+    }
+}
+
+impl<Op: Operation> Drop for Attachment<Op> {
+    fn drop(&mut self) {
+        self.point.uncount_attachment();
+    }
+}
+
+impl<Op: Operation> fmt::Debug for Attachment<Op> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("point", &self.point.name()).field("able", &self.able).finish()
+    }
+}
