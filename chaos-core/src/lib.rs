@@ -19,5 +19,5 @@ pub use dice::Dice;
 pub use error::{Error, Result};
 pub use fault::{Fault, NoUndo, Observed, Owner, Plan, Undo};
 pub use point::{Armed, At, Matcher, Operation, Point, Rule, RuleStats};
-pub use target::{Approved, Target};
+pub use target::{Approved, BlastRadius, Mode, Select, Selector, Target, Targets};
 pub use units::{Percent, Probability};

@@ -1,10 +1,20 @@
 //! Targets: what a fault acts on, which of them, and how many at most.
 
 mod approved;
+mod blast_radius;
+mod mode;
+mod occupancy;
+mod selector;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 
 pub use approved::Approved;
+pub use blast_radius::BlastRadius;
+pub use mode::Mode;
+pub(crate) use occupancy::{Occupancy, Selection};
+pub use selector::{Select, Selector, Targets};
 
 /// What a fault acts on: a file, a pod, a network namespace.
 pub trait Target: Clone + Debug + Send + Sync + 'static {
