@@ -9,7 +9,10 @@ use crate::clock::Clock;
 use crate::dice::Dice;
 use crate::error::{Error, Result};
 use crate::event::{Events, Hub};
+use crate::experiment::Step;
+use crate::injection::Inject;
 use crate::point::{Operation, Point, RuleStats, valid_name};
+use crate::target::BlastRadius;
 
 /// The handle to everything: seed, clock and points by name. Clones are the same handle; two handles never see each
 /// other.
@@ -100,6 +103,11 @@ impl Chaos {
     pub fn revert_all(&self) {
         let points: Vec<_> = self.lock().values().cloned().collect();
         points.iter().for_each(|point| point.revert_all());
+    }
+
+    /// Injects one fault outside an experiment, under a blast radius; see [`injection`](crate::injection).
+    pub fn inject(&self, fault: impl Into<Step>, radius: BlastRadius) -> Inject {
+        Inject::new(self.clone(), fault.into(), radius)
     }
 
     /// Events as they happen, through a channel that holds `capacity` of them (at least one) and loses what does not

@@ -29,6 +29,7 @@ struct Inner {
     // Readings of each probe while faults were in force that gave a verdict.
     verdicts: Vec<u64>,
     steps: Vec<StepRecord>,
+    broken: Option<String>,
 }
 
 #[derive(Default)]
@@ -56,6 +57,7 @@ impl Record {
             last: BTreeMap::new(),
             verdicts: vec![0; probes.len()],
             steps: Vec::new(),
+            broken: None,
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock: clock.clone(), begun: clock.now(), watcher }
     }
@@ -121,11 +123,10 @@ impl Record {
         inner.report.steps = steps
             .iter()
             .map(|looked| {
-                let mut step = StepReport::new(&looked.title, looked.unit, &looked.targets);
+                let mut step = StepReport::new(&looked.title, looked.unit, &looked.targets, looked.owner());
                 step.population = looked.population;
                 step.asked = looked.asked.clone();
                 step.allowed = looked.allowed.clone();
-                step.owner = looked.owner();
                 step.reversible = looked.is_reversible();
                 step.achieved = "nothing: not injected".to_owned();
                 step
@@ -146,7 +147,12 @@ impl Record {
             .iter()
             .zip(seen)
             .map(|(item, (in_force, detail))| {
-                let state = if *in_force { TargetState::InForce } else { TargetState::NotInForce };
+                // Until it is seen gone it counts as left behind.
+                let state = match (in_force, item.is_reversible()) {
+                    (true, true) => TargetState::Leftover,
+                    (true, false) => TargetState::Irreversible,
+                    (false, _) => TargetState::Unseen,
+                };
                 TargetReport::new(item.name(), item.id(), item.change(), state).with_detail(detail.clone())
             })
             .collect();
@@ -156,19 +162,33 @@ impl Record {
         inner.steps[step] = StepRecord { items, in_force, seen_in_force: in_force };
     }
 
-    /// A step was reverted, or could not be.
-    pub(crate) fn reverted(&self, step: usize, outcome: &crate::Result<()>) {
+    /// A step was reverted, but for what is `left` behind.
+    pub(crate) fn reverted(&self, step: usize, left: &[String]) {
         let at = self.elapsed();
         let mut inner = self.lock();
         inner.steps[step].in_force = 0;
         let report = &mut inner.report.steps[step];
         report.in_force_until = Some(at);
         for target in &mut report.targets {
-            target.state = match outcome {
-                Ok(()) => TargetState::Reverted,
-                Err(_) => TargetState::Leftover,
-            };
+            if left.contains(&target.id) {
+                target.state = TargetState::Leftover;
+            } else if target.state == TargetState::Leftover {
+                target.state = TargetState::Reverted;
+            }
         }
+    }
+
+    /// The hypothesis broke; the first time is what counts.
+    pub(crate) fn broke(&self, how: String) {
+        let first = self.lock().broken.get_or_insert_with(|| how.clone()) == &how;
+        if first {
+            self.mark(format!("hypothesis broken: {how}"));
+        }
+    }
+
+    /// How the hypothesis broke first, if it did.
+    pub(crate) fn first_broken(&self) -> Option<String> {
+        self.lock().broken.clone()
     }
 
     /// What a probe said.

@@ -197,11 +197,10 @@ impl Run<'_> {
                 return self.setup.stop.is_set();
             }
             let slice = if clock.is_paused() { left } else { left.min(TICK) };
-            tokio::select! {
-                biased;
-                () = self.setup.stop.wait() => return true,
-                () = clock.sleep(slice) => self.record.tell(None),
+            if clock.timeout(slice, self.setup.stop.wait()).await.is_ok() {
+                return true;
             }
+            self.record.tell(None);
         }
     }
 }
@@ -283,8 +282,8 @@ impl StageRun<'_> {
                 self.run.record.note(format!("{name}: {title} was no longer in force at its end: {detail}"));
             }
         }
-        let reverted = injection.put_back().await;
-        self.run.record.reverted(self.first + index, &reverted);
+        let (left, reverted) = injection.put_back_but_for().await;
+        self.run.record.reverted(self.first + index, &left);
         match &reverted {
             Ok(()) => self.run.record.mark(format!("reverted {title}")),
             Err(error) => self.run.record.mark(format!("could not revert {title}: {}", error.chain())),

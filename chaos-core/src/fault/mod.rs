@@ -10,7 +10,8 @@ pub use plan::{Observed, Owner, Plan};
 pub use undo::{NoUndo, Undo};
 
 use crate::error::Result;
-use crate::target::{Approved, Target};
+use crate::injection::On;
+use crate::target::{Approved, Mode, Select, Target};
 
 /// One kind of harm.
 ///
@@ -48,6 +49,14 @@ pub trait Fault: Debug + Send + Sync + 'static {
     /// One line for plans and reports: "app.conf gets timeout=1".
     fn describe(&self) -> String {
         format!("{self:?}")
+    }
+
+    /// This fault on `mode` of `targets`, for an experiment or for [`Chaos::inject`](crate::Chaos::inject).
+    fn on(self, targets: impl Select<Self::Target>, mode: Mode) -> On<Self>
+    where
+        Self: Sized,
+    {
+        On::new(self, targets, mode)
     }
 
     /// What the undo needs that is not data: `()`, a client, a point.

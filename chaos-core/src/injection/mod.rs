@@ -35,11 +35,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-pub(crate) use item::{BoxFuture, Item};
+pub(crate) use item::Item;
 pub(crate) use journal::Journal;
 pub(crate) use put_back::{Begun, Leftover, Way};
 pub use work::On;
-pub(crate) use work::{AT_ONCE, Looked, Work, joined};
+pub(crate) use work::{Looked, Picked, Work};
+use work::{AT_ONCE, joined};
 
 use crate::chaos::Chaos;
 use crate::error::{Error, Result};
@@ -212,10 +213,15 @@ impl Injection {
     }
 
     pub(crate) async fn put_back(&mut self) -> Result<()> {
+        self.put_back_but_for().await.1
+    }
+
+    /// Puts everything back; the identities of what is left behind, and the error that says so.
+    pub(crate) async fn put_back_but_for(&mut self) -> (Vec<String>, Result<()>) {
         // Not taken out before the await: a dropped future of this leaves the guard with everything it had.
         let leftovers = self.way.put_back(self.begun.clone()).await;
         self.begun.clear();
-        say(&leftovers)
+        (leftovers.iter().map(|leftover| leftover.begun.item.id()).collect(), say(&leftovers))
     }
 }
 

@@ -28,4 +28,5 @@ pub use rule::{Place, Rule};
 pub use stats::RuleStats;
 pub use step::{Step, StepEffect};
 
+pub(crate) use live::Live;
 pub(crate) use rule::valid_name;

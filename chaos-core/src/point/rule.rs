@@ -190,9 +190,12 @@ impl<Op: Operation> Rule<Op> {
         self.name.clone().unwrap_or_else(|| self.to_string())
     }
 
-    pub(crate) fn occurrence(mut self, occurrence: Occurrence) -> Self {
-        self.occurrence = occurrence;
-        self
+    /// Which operations, in words.
+    pub(crate) fn occurrence_text(&self) -> String {
+        match &self.matcher {
+            Some(matcher) => format!("{} when {matcher}", self.occurrence),
+            None => self.occurrence.to_string(),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use reading::Reading;
+pub(crate) use take::{Taken, Verdict};
 pub use tolerance::Tolerance;
 
 use crate::error::{Error, Result};

@@ -56,6 +56,16 @@ impl Occupancy {
         Arc::clone(cap)
     }
 
+    /// What the blast radius makes of operations, in words.
+    pub(crate) fn allowed_of_operations(&self) -> String {
+        match (self.radius.percent, self.radius.count) {
+            (Some(percent), Some(count)) => format!("at most {percent} of matching operations, {count} at once"),
+            (Some(percent), None) => format!("at most {percent} of matching operations"),
+            (None, Some(count)) => format!("at most {count} operations at once"),
+            (None, None) => "no cap".to_owned(),
+        }
+    }
+
     /// Picks from what was selected, and touches nothing. The order is by the dice over identities, so it does not
     /// depend on how the targets were listed, and a tighter cap picks a subset.
     pub(crate) fn choose<T: Target>(&self, selected: Vec<T>, mode: Mode) -> Result<Selection<T>> {

@@ -1,0 +1,10 @@
+//! The report as its readers see it: golden files, the JSON Schema, and pages that no text from outside can break.
+
+mod fixture;
+mod golden;
+mod hostile;
+mod html;
+mod json;
+#[cfg(feature = "junit")]
+mod junit;
+mod save;
