@@ -10,7 +10,8 @@ use chaos_core::experiment::Progress;
 use chaos_core::point::{Step, step};
 use chaos_core::units::{ms, secs};
 use chaos_core::{
-    BlastRadius, Chaos, Delay, Experiment, Fault, Ledger, Mode, Outcome, Point, Probe, Report, Targets, Undos, probe,
+    BlastRadius, Chaos, Delay, Experiment, Fault, Ledger, Mode, Outcome, Point, Probe, Report, Targets,
+    Undos, probe,
 };
 use common::{File, PutBack, Trouble, WrongContents, files, wrong};
 
@@ -231,7 +232,8 @@ async fn without_a_hypothesis_or_a_verdict_nothing_was_held() {
     assert_eq!(report.outcome, Outcome::Inconclusive);
     assert!(reason(&report).contains("no steady state was given"));
     let no_data = || async { Ok(probe::Reading::no_data("no calls in the last 2 s")) };
-    let report = experiment().steady_state(probe::reading("calls", no_data).only_during()).run().await.unwrap();
+    let report =
+        experiment().steady_state(probe::reading("calls", no_data).only_during()).run().await.unwrap();
     assert_eq!(report.outcome, Outcome::Inconclusive);
     assert!(reason(&report).contains("gave no verdict while faults were in force"));
 }
@@ -317,7 +319,11 @@ async fn what_cannot_be_put_back_is_cleanup_failed_and_stays_in_the_ledger() {
     let ledger = Arc::new(ledger());
     let report = Experiment::new(&Chaos::seeded(7), "x")
         .steady_state(always())
-        .fault(on(WrongContents::with("wrong", Trouble { stuck: 99, ..Trouble::default() }), &files, Mode::ALL))
+        .fault(on(
+            WrongContents::with("wrong", Trouble { stuck: 99, ..Trouble::default() }),
+            &files,
+            Mode::ALL,
+        ))
         .blast_radius(all())
         .lasting(secs(1))
         .ledger(Arc::clone(&ledger))
@@ -331,7 +337,11 @@ async fn what_cannot_be_put_back_is_cleanup_failed_and_stays_in_the_ledger() {
     // Twice stuck is not for good.
     let report = Experiment::new(&Chaos::seeded(7), "x")
         .steady_state(always())
-        .fault(on(WrongContents::with("other", Trouble { stuck: 2, ..Trouble::default() }), &files, Mode::ALL))
+        .fault(on(
+            WrongContents::with("other", Trouble { stuck: 2, ..Trouble::default() }),
+            &files,
+            Mode::ALL,
+        ))
         .blast_radius(all())
         .lasting(secs(1))
         .ledger(Arc::clone(&ledger))
@@ -344,10 +354,9 @@ async fn what_cannot_be_put_back_is_cleanup_failed_and_stays_in_the_ledger() {
 
 #[tokio::test(start_paused = true)]
 async fn an_inject_that_fails_half_way_or_panics_is_taken_back() {
-    for trouble in [
-        Trouble { half_way: true, ..Trouble::default() },
-        Trouble { panics: true, ..Trouble::default() },
-    ] {
+    for trouble in
+        [Trouble { half_way: true, ..Trouble::default() }, Trouble { panics: true, ..Trouble::default() }]
+    {
         let dir = tempfile::tempdir().unwrap();
         let files = files(dir.path(), 3);
         let report = Experiment::new(&Chaos::seeded(7), "x")
@@ -438,7 +447,8 @@ async fn a_panic_in_a_probe_is_a_reading_and_one_in_a_watcher_still_reverts() {
             .ledger(ledger())
     };
     let panicking: Probe =
-        probe::check("bug", || async { if true { panic!("a bug in a probe") } else { Ok(true) } }).only_during();
+        probe::check("bug", || async { if true { panic!("a bug in a probe") } else { Ok(true) } })
+            .only_during();
     let report = experiment().steady_state(panicking).run().await.unwrap();
     assert_eq!(report.outcome, Outcome::Broken);
     assert!(reason(&report).contains("the probe panicked"), "{report}");
@@ -475,7 +485,8 @@ async fn stages_run_one_after_the_other_and_steps_at_their_times() {
         .unwrap();
     assert!(report.held(), "{report}");
     let moments = moments.lock().unwrap().clone();
-    let moments: Vec<(u64, &str, usize)> = moments.iter().map(|(at, mark, n)| (*at, mark.as_str(), *n)).collect();
+    let moments: Vec<(u64, &str, usize)> =
+        moments.iter().map(|(at, mark, n)| (*at, mark.as_str(), *n)).collect();
     assert_eq!(
         moments,
         [
@@ -541,7 +552,12 @@ async fn wrong_arguments_are_errors_of_run() {
         experiment("x").lasting(secs(1)).then(secs(1)).run().await.unwrap_err(),
         experiment("x").lasting(secs(1)).steady_state(always().every(secs(0))).run().await.unwrap_err(),
         experiment("x").lasting(secs(1)).steady_state(always().timeout(secs(0))).run().await.unwrap_err(),
-        experiment("x").lasting(secs(1)).steady_state(probe::check("", || async { Ok(true) })).run().await.unwrap_err(),
+        experiment("x")
+            .lasting(secs(1))
+            .steady_state(probe::check("", || async { Ok(true) }))
+            .run()
+            .await
+            .unwrap_err(),
     ];
     assert!(messages.iter().all(chaos_core::Error::is_invalid));
     assert_eq!(

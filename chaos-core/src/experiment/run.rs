@@ -171,12 +171,13 @@ impl Run<'_> {
                 drop(probing.take());
             }
             self.record.phase("reverting");
-            if let Err(leftover) = run.revert_all().await {
-                end.cleanup = Err(leftover);
-                break;
+            end.cleanup = run.revert_all().await;
+            match failed {
+                Err(leftover) if leftover.is_leftover() => end.cleanup = Err(leftover),
+                Err(error) => end.failed = Some(error),
+                Ok(()) => {}
             }
-            if let Err(error) = failed {
-                end.failed = Some(error);
+            if end.cleanup.is_err() || end.failed.is_some() {
                 break;
             }
             first += stage.steps.len();

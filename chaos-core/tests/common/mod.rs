@@ -81,7 +81,8 @@ impl Fault for WrongContents {
     }
     async fn prepare(&self, file: &File) -> Result<Plan<PutBack>> {
         let found = std::fs::read(&file.0)?;
-        let undo = PutBack { path: file.0.clone(), found, stuck: self.trouble.stuck, tries: AtomicU32::new(0) };
+        let undo =
+            PutBack { path: file.0.clone(), found, stuck: self.trouble.stuck, tries: AtomicU32::new(0) };
         Ok(Plan::reversible(format!("writes {:?}", self.contents), undo).owned_by(Owner::Sweep))
     }
     async fn inject(&self, file: &Approved<File>, _: &PutBack) -> Result<()> {
