@@ -1,0 +1,91 @@
+//! What must hold before a change lands.
+
+use crate::cargo::{capture, command, run, run_with, show};
+use crate::{Result, doctests, instructions, package, test};
+
+/// The crates that are published.
+pub const CRATES: [&str; 2] = ["chaos-core", "chaos-net"];
+
+/// The minimum Rust version, as declared in the workspace.
+const MSRV: &str = "1.85";
+
+pub fn all() -> Result {
+    let steps: [(&str, fn() -> Result); 9] = [
+        ("lint", lint),
+        ("docs", docs),
+        ("test", test::all),
+        ("features", features),
+        ("bench", bench_once),
+        ("instructions", instructions::check),
+        ("deny", deny),
+        ("msrv", msrv),
+        ("package", package::all),
+    ];
+    for (name, step) in steps {
+        eprintln!("== {name}");
+        step().map_err(|error| format!("{name}: {error}"))?;
+    }
+    Ok(())
+}
+
+pub fn lint() -> Result {
+    run(&["fmt", "--all", "--check"])?;
+    run(&["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+    doctests::none_is_ignored()
+}
+
+pub fn docs() -> Result {
+    let mut args = vec!["doc", "--no-deps", "--all-features"];
+    args.extend(CRATES.iter().flat_map(|name| ["-p", name]));
+    run_with(&args, &[("RUSTDOCFLAGS", "-D warnings")])
+}
+
+/// Each feature alone, and none, must build without a warning.
+pub fn features() -> Result {
+    for name in CRATES {
+        let manifest = crate::cargo::root().join(name).join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+        let features = text
+            .lines()
+            .skip_while(|line| *line != "[features]")
+            .skip(1)
+            .take_while(|line| !line.starts_with('['))
+            .filter_map(|line| line.split_once(" = ").map(|(feature, _)| feature.trim()))
+            .filter(|feature| !feature.starts_with('#') && *feature != "default");
+        for feature in [""].into_iter().chain(features) {
+            let args = ["clippy", "-q", "-p", name, "--no-default-features", "--features", feature];
+            run(&[&args[..], &["--", "-D", "warnings"]].concat())?;
+        }
+    }
+    Ok(())
+}
+
+pub fn bench() -> Result {
+    run(&["bench", "-p", "chaos-benches"])
+}
+
+/// Each benchmark once, without measuring: that it still runs.
+fn bench_once() -> Result {
+    run(&["bench", "-p", "chaos-benches", "--", "--test"])
+}
+
+pub fn deny() -> Result {
+    run(&["deny", "--all-features", "--offline", "check", "licenses", "bans", "sources"])
+}
+
+/// Builds the published crates with the declared minimum Rust version, which must be installed: through rustup
+/// (`rustup toolchain install 1.85`) or as Debian's `rustc-web` and `cargo-web`.
+pub fn msrv() -> Result {
+    let build = ["check", "--locked", "--lib", "--all-features", "--target-dir", "target/msrv"];
+    let crates: Vec<&str> = CRATES.iter().flat_map(|name| ["-p", name]).collect();
+    let args = [&build[..], &crates].concat();
+    if capture(command("rustc").args([&format!("+{MSRV}"), "--version"])).is_ok() {
+        return show(command("cargo").arg(format!("+{MSRV}")).args(&args));
+    }
+    let debian = capture(command("/usr/bin/rustc").arg("--version")).unwrap_or_default();
+    if !debian.starts_with(&format!("rustc {MSRV}.")) {
+        let found = if debian.is_empty() { "none" } else { debian.trim() };
+        return Err(format!("Rust {MSRV} is not installed (no rustup toolchain; /usr/bin/rustc: {found})"));
+    }
+    show(command("/usr/bin/cargo").env("RUSTC", "/usr/bin/rustc").env_remove("RUSTUP_TOOLCHAIN").args(&args))
+}

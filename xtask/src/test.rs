@@ -1,0 +1,28 @@
+//! The whole test suite.
+
+use crate::Result;
+use crate::cargo::{command, run, run_with, show};
+
+/// The examples that run to their end by themselves, with the exit code each must have.
+const EXAMPLES: &[(&str, &[&str])] = &[("quickstart", &[]), ("custom_fault", &["demo"])];
+
+pub fn all() -> Result {
+    run(&["test", "--workspace", "--all-features", "--exclude", "chaos-benches"])?;
+    loom()?;
+    examples()
+}
+
+pub fn loom() -> Result {
+    let flags = [("RUSTFLAGS", "--cfg chaos_loom"), ("LOOM_MAX_PREEMPTIONS", "3")];
+    let args = ["test", "-p", "chaos-core", "--lib", "--release", "--target-dir", "target/loom", "loom"];
+    run_with(&args, &flags)
+}
+
+pub fn examples() -> Result {
+    for (name, args) in EXAMPLES {
+        run(&["build", "--quiet", "--example", name])?;
+        eprintln!("> cargo run --example {name} {}", args.join(" "));
+        show(command("cargo").args(["run", "--quiet", "--example", name, "--"]).args(*args))?;
+    }
+    Ok(())
+}
