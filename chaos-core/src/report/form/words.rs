@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::fault::Owner;
 use crate::report::{Phase, ProbeReport, Reading, StepReport};
 
-/// Three significant digits and the unit that fits: `850 µs`, `1.24 ms`, `42.0 s`, `1 min 30 s`, `2 h 05 min`.
+/// Three significant digits and the unit that fits: `850 µs`, `1.24 ms`, `42.0 s`, `2 min 30 s`, `2 h 05 min`.
 pub(crate) fn duration(duration: Duration) -> String {
     let secs = duration.as_secs_f64();
     // The bounds are where three digits would round up to the next unit.
@@ -229,7 +229,8 @@ mod tests {
             (us(999_700), "1.00 s"),
             (ms(42_040), "42.0 s"),
             (ms(99_960), "1 min 40 s"),
-            (secs(90), "1 min 30 s"),
+            (secs(90), "90.0 s"),
+            (secs(150), "2 min 30 s"),
             (ms(3_599_700), "1 h 00 min"),
             (secs(7_500), "2 h 05 min"),
         ] {

@@ -5,7 +5,7 @@
 //! | `page` | the frame: head, verdict, replay |
 //! | `faults`, `probes` | the tables |
 //! | `chart` | latency, errors and calls over one time axis, with the faults shaded |
-//! | `panel`, `scale`, `series` | what the chart is made of |
+//! | `panel`, `scale`, `series`, `shades` | what the chart is made of |
 //! | `markup` | escaping and nesting |
 
 mod chart;
@@ -16,3 +16,4 @@ mod panel;
 mod probes;
 mod scale;
 mod series;
+mod shades;
