@@ -201,7 +201,8 @@ impl<'a> Chart<'a> {
 
     fn time_axis(&self, svg: &mut Markup) {
         let ticks = self.x.time_ticks();
-        let clock = ticks.last().is_some_and(|last| *last > 120.0);
+        let last = ticks.last().copied().unwrap_or(0.0);
+        let clock = last > 120.0;
         for tick in ticks {
             let x = px(self.x.at(tick));
             let place: [(&str, &dyn Display); 5] = [
@@ -219,7 +220,11 @@ impl<'a> Chart<'a> {
                 label,
             );
         }
-        let title = if clock { "time since the start, h:mm:ss" } else { "time since the start" };
+        let title = match (clock, last >= 3_600.0) {
+            (false, _) => "time since the start",
+            (true, false) => "time since the start, minutes:seconds",
+            (true, true) => "time since the start, hours:minutes:seconds",
+        };
         let (x, y) = (px(f64::midpoint(LEFT, RIGHT)), px(self.bottom() + 36.0));
         svg.leaf("text", &[("class", &"tick middle"), ("x", &x), ("y", &y)], title);
     }
