@@ -83,7 +83,7 @@ fn the_page_shows_what_the_report_holds() {
     let page = fixture::broken().to_html();
     for text in [
         "checkout survives a slow and failing payment service",
-        "p99 of payments was 431 ms at 42.0 s, wanted at most 200 ms",
+        "p99 of payments was 464 ms at 42.0 s, wanted at most 200 ms",
         "probability 0.3",
         "at most 10 % of matching operations",
         "9.97 % of matching operations",

@@ -11,6 +11,17 @@ impl Report {
     /// Writes the report in the form that the extension names: `.html`, `.json`, `.md`, `.txt`, and `.xml` for JUnit
     /// with the feature `junit`. Missing folders are made; a file that exists is replaced.
     ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use chaos_core::report::{Outcome, Report};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = |name: &str| folder.path().join(name);
+    /// # let report = Report::new("cart survives", Outcome::Held, 7, SystemTime::UNIX_EPOCH);
+    /// report.save(path("chaos/report.html"))?;
+    /// assert!(report.save(path("report.docx")).unwrap_err().is_invalid());
+    /// # Ok::<(), chaos_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [invalid](Error::is_invalid) for another extension, before anything is written; [failed](Error::is_failed) when
     /// the file cannot be written.

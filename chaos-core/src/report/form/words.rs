@@ -5,9 +5,11 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::fault::Owner;
-use crate::report::{Phase, ProbeReport, Reading, StepReport};
+#[cfg(feature = "report")]
+use crate::report::Phase;
+use crate::report::{ProbeReport, Reading, StepReport};
 
-/// Three significant digits and the unit that fits: `850 µs`, `1.24 ms`, `42.0 s`, `1 min 30 s`, `2 h 05 min`.
+/// Three significant digits and the unit that fits: `850 µs`, `1.24 ms`, `42.0 s`, `2 min 30 s`, `2 h 05 min`.
 pub(crate) fn duration(duration: Duration) -> String {
     let secs = duration.as_secs_f64();
     // The bounds are where three digits would round up to the next unit.
@@ -201,11 +203,13 @@ pub(crate) fn span<'a>(readings: impl Iterator<Item = &'a Reading> + Clone) -> O
 }
 
 /// The readings of one phase.
+#[cfg(feature = "report")]
 pub(crate) fn of_phase(probe: &ProbeReport, phase: Phase) -> impl Iterator<Item = &Reading> + Clone {
     probe.readings.iter().filter(move |reading| reading.phase == phase)
 }
 
 /// What to say when readings were thinned.
+#[cfg(feature = "report")]
 pub(crate) fn thinned(probe: &ProbeReport) -> Option<String> {
     let kept = probe.readings.len() as u64;
     (kept < probe.taken).then(|| format!("{} of {} are kept", count(kept), counted(probe.taken, "reading")))
@@ -229,7 +233,8 @@ mod tests {
             (us(999_700), "1.00 s"),
             (ms(42_040), "42.0 s"),
             (ms(99_960), "1 min 40 s"),
-            (secs(90), "1 min 30 s"),
+            (secs(90), "90.0 s"),
+            (secs(150), "2 min 30 s"),
             (ms(3_599_700), "1 h 00 min"),
             (secs(7_500), "2 h 05 min"),
         ] {

@@ -1,20 +1,21 @@
 //! The chart: latency percentiles, error rate and calls over one time axis, faults shaded, marks numbered.
 
 use std::fmt::Display;
-use std::time::Duration;
 
+use super::labels::{clock_of, seconds, tick_of_number, tick_of_seconds, tick_of_share};
 use super::markup::Markup;
 use super::panel::{Panel, px};
 use super::scale::Scale;
 use super::series::{Point, Series};
+use super::shades::Shades;
 use crate::report::form::words;
-use crate::report::{FaultWindow, Mark, Timeline};
+use crate::report::{Mark, Timeline};
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = 916.0;
+pub(super) const LEFT: f64 = 72.0;
+pub(super) const RIGHT: f64 = 916.0;
 /// Height of one row of fault names, and of the row of mark numbers.
-const ROW: f64 = 20.0;
+pub(super) const ROW: f64 = 20.0;
 /// Room for a panel's title above it.
 const GAP: f64 = 40.0;
 const LATENCY: f64 = 240.0;
@@ -22,7 +23,7 @@ const ERRORS: f64 = 80.0;
 const CALLS: f64 = 60.0;
 const PERCENTILES: [&str; 3] = ["p50", "p90", "p99"];
 /// About what a character of a label takes.
-const CHARACTER: f64 = 6.8;
+pub(super) const CHARACTER: f64 = 6.8;
 
 pub(super) fn draw(main: &mut Markup, timeline: &Timeline, marks: &[Mark]) {
     let series = Series::of(timeline);
@@ -48,7 +49,7 @@ pub(super) fn draw(main: &mut Markup, timeline: &Timeline, marks: &[Mark]) {
 
 struct Chart<'a> {
     series: &'a Series,
-    windows: Vec<(&'a FaultWindow, usize)>,
+    shades: Shades<'a>,
     marks: &'a [Mark],
     summary: String,
     x: Scale,
@@ -62,16 +63,16 @@ impl<'a> Chart<'a> {
         let last_point = series.points.last().map_or(0.0, |point| point.until);
         let ends = timeline.windows.iter().map(|window| window.until).chain(marks.iter().map(|mark| mark.at));
         let end = ends.map(|end| end.as_secs_f64()).fold(last_point, f64::max);
-        let windows = in_rows(&timeline.windows);
-        let rows = windows.iter().map(|(_, row)| row + 1).max().unwrap_or(0);
+        let x = Scale::exact(0.0, end, LEFT, RIGHT);
+        let shades = Shades::lay_out(&timeline.windows, x);
         let marked = if marks.is_empty() { 0.0 } else { ROW };
-        let top = 4.0 + rows as f64 * ROW + marked + 28.0;
+        let top = shades.height() + marked + 28.0;
         Self {
             series,
-            windows,
+            shades,
             marks,
             summary: caption(timeline, series),
-            x: Scale::exact(0.0, end, LEFT, RIGHT),
+            x,
             top,
             height: top + LATENCY + GAP + ERRORS + GAP + CALLS + 44.0,
         }
@@ -87,7 +88,7 @@ impl<'a> Chart<'a> {
         wide.element("svg", &size, |svg| {
             svg.leaf("title", &[("id", &"chart-title")], "Latency, errors and calls over time");
             svg.leaf("desc", &[("id", &"chart-summary")], &self.summary);
-            self.shades(svg);
+            self.shades.draw(svg, self.bottom());
             let latency = self.latency();
             if let Some(panel) = &latency {
                 panel.frame(svg, tick_of_seconds);
@@ -200,7 +201,8 @@ impl<'a> Chart<'a> {
 
     fn time_axis(&self, svg: &mut Markup) {
         let ticks = self.x.time_ticks();
-        let clock = ticks.last().is_some_and(|last| *last > 120.0);
+        let last = ticks.last().copied().unwrap_or(0.0);
+        let clock = last > 120.0;
         for tick in ticks {
             let x = px(self.x.at(tick));
             let place: [(&str, &dyn Display); 5] = [
@@ -218,37 +220,13 @@ impl<'a> Chart<'a> {
                 label,
             );
         }
-        let title = if clock { "time since the start, h:mm:ss" } else { "time since the start" };
+        let title = match (clock, last >= 3_600.0) {
+            (false, _) => "time since the start",
+            (true, false) => "time since the start, minutes:seconds",
+            (true, true) => "time since the start, hours:minutes:seconds",
+        };
         let (x, y) = (px(f64::midpoint(LEFT, RIGHT)), px(self.bottom() + 36.0));
         svg.leaf("text", &[("class", &"tick middle"), ("x", &x), ("y", &y)], title);
-    }
-
-    fn shades(&self, svg: &mut Markup) {
-        for (index, (window, row)) in self.windows.iter().enumerate() {
-            let (left, right) = (self.x.at(window.from.as_secs_f64()), self.x.at(window.until.as_secs_f64()));
-            let tint = index % 4;
-            let top = 4.0 + *row as f64 * ROW;
-            let title = format!(
-                "{}: {} to {}",
-                words::one_line(&window.name),
-                words::duration(window.from),
-                words::duration(window.until)
-            );
-            let width = px((right - left).max(1.0));
-            for (class, y, height) in
-                [(format!("window w{tint}"), top, self.bottom() - top), (format!("bar w{tint}"), top, 3.0)]
-            {
-                let place: [(&str, &dyn Display); 5] = [
-                    ("class", &class),
-                    ("x", &px(left)),
-                    ("y", &px(y)),
-                    ("width", &width),
-                    ("height", &px(height)),
-                ];
-                svg.element("rect", &place, |rect| rect.leaf("title", &[], &title));
-            }
-            name_of(svg, window, left, right, top + 15.0);
-        }
     }
 
     fn mark_lines(&self, svg: &mut Markup) {
@@ -285,42 +263,6 @@ impl<'a> Chart<'a> {
     }
 }
 
-/// The name beside the left edge of its shade, or before its right edge where there is no room.
-fn name_of(svg: &mut Markup, window: &FaultWindow, left: f64, right: f64, y: f64) {
-    let after = (RIGHT - left) / CHARACTER;
-    let before = (right - LEFT) / CHARACTER;
-    let (class, x, room) = if after >= 12.0 || after >= before {
-        ("name", left + 5.0, after)
-    } else {
-        ("name end", right - 3.0, before)
-    };
-    let name = words::one_line(&window.name);
-    let room = room.max(4.0) as usize;
-    let short = if name.chars().count() > room {
-        name.chars().take(room.saturating_sub(1)).chain(['…']).collect()
-    } else {
-        name
-    };
-    svg.leaf("text", &[("class", &class), ("x", &px(x)), ("y", &px(y))], short);
-}
-
-/// Each window with the first row in which its name does not run into another's.
-fn in_rows(windows: &[FaultWindow]) -> Vec<(&FaultWindow, usize)> {
-    let mut sorted: Vec<_> = windows.iter().collect();
-    sorted.sort_by_key(|window| window.from);
-    let mut ends: Vec<Duration> = Vec::new();
-    let rows = sorted.into_iter().map(|window| {
-        let row = ends.iter().position(|end| *end <= window.from).unwrap_or(ends.len());
-        if row == ends.len() {
-            ends.push(window.until);
-        } else {
-            ends[row] = window.until;
-        }
-        (window, row)
-    });
-    rows.collect()
-}
-
 fn legend(figure: &mut Markup, chart: &Chart<'_>) {
     figure.element("p", &[("class", &"legend")], |legend| {
         for name in PERCENTILES {
@@ -333,7 +275,7 @@ fn legend(figure: &mut Markup, chart: &Chart<'_>) {
         }
         let keys = [
             ("errors", "errors", true),
-            ("window w0", "fault in force", !chart.windows.is_empty()),
+            ("window w0", "fault in force", !chart.shades.is_empty()),
             ("silent", "no calls", chart.series.points.iter().any(|point| point.calls == 0)),
         ];
         for (class, name, _) in keys.into_iter().filter(|(_, _, shown)| *shown) {
@@ -356,7 +298,7 @@ fn caption(timeline: &Timeline, series: &Series) -> String {
         None => "No call ended.".to_owned(),
     };
     if let Some((peak, at)) = series.peak(2) {
-        text += &format!(" p99 was highest at {}: {}.", tick_of_seconds(at.from), seconds(peak));
+        text += &format!(" p99 was highest at {}: {}.", seconds(at.from), seconds(peak));
     }
     let width = timeline.bucket.saturating_mul(u32::try_from(series.grouped).unwrap_or(u32::MAX));
     text += &format!(" One point is {}", words::duration(width));
@@ -409,65 +351,4 @@ fn numbers(section: &mut Markup, series: &Series) {
             });
         });
     });
-}
-
-fn seconds(seconds: f64) -> String {
-    words::duration(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
-}
-
-/// A round number of seconds in its unit, without decimals that say nothing: `0`, `200 µs`, `1.5 s`.
-fn tick_of_seconds(seconds: f64) -> String {
-    let (value, unit) = match seconds {
-        0.0 => return "0".to_owned(),
-        s if s < 0.999e-3 => (s * 1e6, "µs"),
-        s if s < 0.999 => (s * 1e3, "ms"),
-        s => (s, "s"),
-    };
-    format!("{} {unit}", tick_of_number(value))
-}
-
-fn tick_of_share(share: f64) -> String {
-    format!("{} %", tick_of_number(share * 100.0))
-}
-
-fn tick_of_number(value: f64) -> String {
-    if value >= 1000.0 {
-        return words::count(value.round() as u64);
-    }
-    let text = format!("{value:.3}");
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// `h:mm:ss`, or `m:ss` within the first hour.
-fn clock_of(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
-        (hours, minutes, seconds) => format!("{hours}:{minutes:02}:{seconds:02}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::secs;
-
-    #[test]
-    fn windows_that_overlap_get_rows_of_their_own() {
-        let window = |from, until| FaultWindow::new("w", secs(from), secs(until));
-        let windows = [window(5, 15), window(0, 10), window(10, 20), window(30, 40)];
-        let rows: Vec<_> =
-            in_rows(&windows).into_iter().map(|(window, row)| (window.from.as_secs(), row)).collect();
-        assert_eq!(rows, [(0, 0), (5, 1), (10, 0), (30, 0)]);
-    }
-
-    #[test]
-    fn ticks_have_no_empty_decimals() {
-        assert_eq!(tick_of_seconds(0.0), "0");
-        assert_eq!(tick_of_seconds(0.000_2), "200 µs");
-        assert_eq!(tick_of_seconds(1.5), "1.5 s");
-        assert_eq!(tick_of_share(0.05), "5 %");
-        assert_eq!(clock_of(90.0), "1:30");
-        assert_eq!(clock_of(7_265.0), "2:01:05");
-    }
 }

@@ -23,7 +23,7 @@ impl Scale {
     /// 0 to a round number at or above `high`.
     pub(super) fn from_zero(high: f64, from: f64, to: f64) -> Self {
         let high = if high > 0.0 { high } else { 1.0 };
-        let step = round_step(high / 4.0);
+        let step = round_step(high / intervals(from, to));
         Self::exact(0.0, (high / step).ceil() * step, from, to)
     }
 
@@ -49,10 +49,14 @@ impl Scale {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// At most about ten round numbers.
+    /// A handful of round numbers, fewer where there is little room.
     pub(super) fn ticks(&self) -> Vec<f64> {
         if !self.log {
-            return multiples(self.low, self.high, round_step((self.high - self.low) / 4.0));
+            return multiples(
+                self.low,
+                self.high,
+                round_step((self.high - self.low) / intervals(self.from, self.to)),
+            );
         }
         let fine = self.log_ticks(&[1.0, 2.0, 5.0]);
         if fine.len() <= 8 { fine } else { self.log_ticks(&[1.0]) }
@@ -72,12 +76,17 @@ impl Scale {
             [1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1_800.0, 3_600.0, 7_200.0];
         let rough = (self.high - self.low) / 8.0;
         let step = if (0.75..=7_200.0).contains(&rough) {
-            STEPS.into_iter().find(|step| *step >= rough).unwrap_or(7_200.0)
+            STEPS.into_iter().find(|step| *step >= rough * 0.75).unwrap_or(7_200.0)
         } else {
             round_step(rough)
         };
         multiples(self.low, self.high, step)
     }
+}
+
+/// How many steps fit: a label takes a line, and needs air.
+fn intervals(from: f64, to: f64) -> f64 {
+    ((to - from).abs() / 36.0).floor().clamp(1.0, 4.0)
 }
 
 /// 1, 2 or 5 times a power of ten, at or above `rough`.
@@ -109,11 +118,12 @@ mod tests {
 
     #[test]
     fn linear_axes_end_on_round_numbers() {
-        let scale = Scale::from_zero(413.0, 100.0, 0.0);
+        let scale = Scale::from_zero(413.0, 200.0, 0.0);
         assert_eq!(scale.ticks(), [0.0, 200.0, 400.0, 600.0]);
-        assert_eq!(scale.at(0.0), 100.0);
+        assert_eq!(scale.at(0.0), 200.0);
         assert_eq!(scale.at(600.0), 0.0);
         assert_eq!(scale.at(9_999.0), 0.0);
+        assert_eq!(Scale::from_zero(413.0, 60.0, 0.0).ticks(), [0.0, 500.0]);
     }
 
     #[test]
