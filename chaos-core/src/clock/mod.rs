@@ -113,7 +113,7 @@ impl Clock {
     }
 
     /// As [`auto`](Clock::auto), and on the real clock precise to single microseconds: the last 0.2 ms of every wait burn
-    /// a core. Other tasks of the runtime still get their turn until the last 20 us.
+    /// a core. Other tasks of the runtime still get their turn until the last 2 us.
     pub fn spinning() -> Self {
         Self::new(Kind::Spinning)
     }
@@ -132,8 +132,8 @@ impl Clock {
 
     /// Whether waiting here and now is virtual.
     ///
-    /// Found by reading clocks, without tokio's `test-util`: tokio's, the system's, tokio's again. In order and moving
-    /// means real. Outside a runtime time is real.
+    /// Found by reading clocks, without tokio's `test-util`: tokio's, the system's, tokio's again. One that
+    /// moves is real. Outside a runtime time is real.
     pub fn is_paused(&self) -> bool {
         match &self.inner.kind {
             Kind::Auto | Kind::Spinning => paused::is_paused(),

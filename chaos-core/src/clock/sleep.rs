@@ -13,7 +13,7 @@ use super::blocking::spin_until;
 use super::timer::{Key, Timer};
 
 /// The end of a spinning wait in which not even other tasks get a turn.
-const HOLD: Duration = Duration::from_micros(20);
+const HOLD: Duration = Duration::from_micros(2);
 
 /// A wait of [`Clock::sleep`](super::Clock::sleep). Dropping it takes the wait back. It may be polled from any task,
 /// runtime or thread, and is ready again when polled after its end.

@@ -2,9 +2,14 @@
 //!
 //! A wake from a foreign thread costs a system call and, for an idle worker, a wake of the kernel; a thousand of them in
 //! a row make the last sleeper a millisecond late. A wake from inside the runtime is a push on a queue. So the thread
-//! wakes only the first of those that are due, and every sleep that ends takes a few more along
-//! ([`Timer::leave`]). The thread looks again after [`GRACE`] and wakes twice as many if they are still there: a sleep
-//! that nobody polls, a runtime that hangs or is gone delay nobody else by more than that.
+//! wakes only the first of those that are due, and every sleep that ends takes the next one along ([`Timer::leave`]).
+//! The thread looks again every [`GRACE`]: while the sleeps go on it starts [`FIRST`] more, and if they do not (a sleep
+//! that nobody polls, a runtime that hangs or is gone) it wakes twice as many each time.
+//!
+//! Measured on two shared virtual cores, a thousand sleeps that end together, one task each, p50 of the error: 250 us,
+//! of which 40 us are the two wakes of the kernel and the rest is half a thousand tasks run in turn, at 0.4 us each on
+//! one worker; the same tasks woken by one `Notify::notify_waiters` inside the runtime take 160 us. Woken by the thread
+//! alone: 450 to 600 us.
 //!
 //! The thread is started by the first wait and ends with the [`Timer`]. Wakers are woken and dropped outside the lock:
 //! either can run a task's code, and that may come back here.
@@ -21,11 +26,12 @@ use super::blocking::Slack;
 /// How long the thread leaves the rest of the due to those it has woken: about a wake of the kernel.
 const GRACE: Duration = Duration::from_micros(50);
 
-/// How many due the thread wakes at first.
-const FIRST: usize = 2;
+/// How long before the end of a long wait the thread wakes once: a core in deep sleep is woken later than one that has
+/// just dozed off.
+const APPROACH: Duration = Duration::from_micros(150);
 
-/// How many due a sleep that ends takes along.
-const ALONG: usize = 4;
+/// How many due the thread wakes at a time.
+const FIRST: usize = 4;
 
 /// The name of a waiting sleep: its deadline, and a number that makes it unique.
 pub(super) type Key = (Instant, u64);
@@ -45,6 +51,8 @@ struct Shared {
 struct Queue {
     waiting: BTreeMap<Key, Waker>,
     next: u64,
+    /// How many the sleeps have taken along, ever.
+    along: u64,
     thread: Thread,
     closed: bool,
 }
@@ -99,24 +107,30 @@ impl Timer {
         Some(key)
     }
 
-    /// Takes `key` out, as its sleep has ended, and wakes some of those due beside it.
+    /// Takes `key` out, as its sleep has ended, and wakes the next that is due.
     pub(super) fn leave(&self, key: Option<Key>, now: Instant) {
         let Some(key) = key else { return };
-        let mut due = [const { None }; ALONG];
         let mut queue = self.shared.lock();
         let own = queue.waiting.remove(&key);
-        for waker in &mut due {
-            *waker = queue.pop_due(now);
-        }
+        let due = queue.pop_due(now);
+        queue.along += u64::from(due.is_some());
         drop(queue);
         drop(own);
-        due.into_iter().flatten().for_each(Waker::wake);
+        if let Some(due) = due {
+            wake(due);
+        }
     }
 
     /// Takes `key` out.
     pub(super) fn forget(&self, key: Key) {
         let waker = self.shared.lock().waiting.remove(&key);
         drop(waker);
+    }
+
+    /// Lives as long as the timer and its thread do.
+    #[cfg(test)]
+    pub(super) fn watch(&self) -> std::sync::Weak<impl Sized + use<>> {
+        Arc::downgrade(&self.shared)
     }
 
     #[cfg(test)]
@@ -147,6 +161,11 @@ impl Queue {
     }
 }
 
+/// A waker is foreign code: a panic of one must not cost the other sleeps their wake.
+fn wake(waker: Waker) {
+    let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+}
+
 fn start(shared: &Arc<Shared>) -> std::io::Result<()> {
     let shared = Arc::clone(shared);
     thread::Builder::new().name("chaos-clock".into()).spawn(move || run(&shared)).map(drop)
@@ -154,36 +173,48 @@ fn start(shared: &Arc<Shared>) -> std::io::Result<()> {
 
 fn run(shared: &Shared) {
     let _precise = Slack::none();
-    let mut batch = FIRST;
+    let mut batch = 0;
+    let mut along = 0;
     let mut due = Vec::new();
     let mut queue = shared.lock();
     while !queue.closed {
         let now = Instant::now();
-        due.extend(std::iter::from_fn(|| queue.pop_due(now)).take(batch));
         let next = queue.waiting.first_key_value().map(|(key, _)| key.0);
-        if due.is_empty() {
-            batch = FIRST;
-            queue.thread = Thread::Until(next);
-            queue = match next {
-                None => shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
-                Some(next) => {
-                    let left = next.saturating_duration_since(now);
-                    let woken = shared.changed.wait_timeout(queue, left);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-            queue.thread = Thread::Awake;
+        if next.is_none_or(|next| now < next) {
+            batch = 0;
+            queue = wait(shared, queue, next, now);
             continue;
         }
+        // While sleeps take others along the thread only sees to it that it goes on: they do it faster.
+        let helped = std::mem::replace(&mut along, queue.along) != queue.along;
+        batch = if helped { FIRST } else { batch.saturating_mul(2).max(FIRST) };
+        due.extend(std::iter::from_fn(|| queue.pop_due(now)).take(batch));
+        let more = queue.waiting.first_key_value().is_some_and(|(key, _)| key.0 <= now);
         drop(queue);
-        for waker in due.drain(..) {
-            // A waker is foreign code; the other sleeps must not pay for its panic.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
-        if next.is_some_and(|next| next <= now) {
+        due.drain(..).for_each(wake);
+        if more {
             thread::sleep(GRACE);
-            batch = batch.saturating_mul(2);
         }
         queue = shared.lock();
     }
+}
+
+/// Waits until `next`, for a sleep that ends before it, or for the end of the timer.
+fn wait<'a>(
+    shared: &'a Shared,
+    mut queue: MutexGuard<'a, Queue>,
+    next: Option<Instant>,
+    now: Instant,
+) -> MutexGuard<'a, Queue> {
+    queue.thread = Thread::Until(next);
+    let mut queue = match next {
+        None => shared.changed.wait(queue).unwrap_or_else(PoisonError::into_inner),
+        Some(next) => {
+            let left = next.saturating_duration_since(now);
+            let left = if left > APPROACH * 4 { left - APPROACH } else { left };
+            shared.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0
+        }
+    };
+    queue.thread = Thread::Awake;
+    queue
 }
