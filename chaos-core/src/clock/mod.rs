@@ -29,7 +29,7 @@
 //! runtime) and by whatever the worker is busy with. Many sleeps that end together do not pay those wakes each: the
 //! thread wakes the first ones, and every sleep that ends wakes a few more from inside its own runtime, where a wake is
 //! a push on a queue. `benches/src/bin/delay_accuracy.rs` prints the figures of a machine beside tokio's and beside a
-//! bare kernel sleep. Who needs the last microseconds pays with a busy core: [`Clock::spinning`].
+//! bare kernel sleep. Outside Linux the thread waits as exactly as a `Condvar` of that system does. Who needs the last microseconds pays with a busy core: [`Clock::spinning`].
 
 mod blocking;
 mod paused;
@@ -96,7 +96,8 @@ impl Clock {
     /// The virtual time of the paused runtime it is made in, wherever it is used: foreign threads of a paused test have
     /// no runtime to look at and would read as real.
     ///
-    /// Should the runtime resume its clock, sleeps of this clock end in real time, with tokio's rounding.
+    /// Should the runtime resume its clock, sleeps of this clock end in real time, with tokio's rounding. Once the
+    /// runtime is gone they panic, as tokio's do.
     ///
     /// # Errors
     /// [`Error::clock`] outside a runtime, or in one whose clock is not paused.

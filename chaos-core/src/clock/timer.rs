@@ -6,10 +6,10 @@
 //! The thread looks again every [`GRACE`]: while the sleeps go on it starts [`FIRST`] more, and if they do not (a sleep
 //! that nobody polls, a runtime that hangs or is gone) it wakes twice as many each time.
 //!
-//! Measured on two shared virtual cores, a thousand sleeps that end together, one task each, p50 of the error: 250 us,
-//! of which 40 us are the two wakes of the kernel and the rest is half a thousand tasks run in turn, at 0.4 us each on
-//! one worker; the same tasks woken by one `Notify::notify_waiters` inside the runtime take 160 us. Woken by the thread
-//! alone: 450 to 600 us.
+//! Measured on two shared virtual cores, a thousand sleeps that end together, one task each, p50 of the error: 220 to
+//! 310 us on two workers, 250 to 400 us on one. Of it 45 us are the two wakes of the kernel, and the rest is half of the
+//! tasks run in turn, at 0.4 to 0.7 us each: what limits it is the runtime, not the timer. The same tasks woken by one
+//! `Notify::notify_waiters` in their own runtime take 100 to 160 us, from another thread 230 to 290 us.
 //!
 //! The thread is started by the first wait and ends with the [`Timer`]. Wakers are woken and dropped outside the lock:
 //! either can run a task's code, and that may come back here.
