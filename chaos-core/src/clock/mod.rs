@@ -29,7 +29,8 @@
 //! runtime) and by whatever the worker is busy with. Many sleeps that end together do not pay those wakes each: the
 //! thread wakes the first ones, and every sleep that ends wakes a few more from inside its own runtime, where a wake is
 //! a push on a queue. `benches/src/bin/delay_accuracy.rs` prints the figures of a machine beside tokio's and beside a
-//! bare kernel sleep. Outside Linux the thread waits as exactly as a `Condvar` of that system does. Who needs the last microseconds pays with a busy core: [`Clock::spinning`].
+//! bare kernel sleep. Outside Linux the thread waits as exactly as a `Condvar` of that system does. Who needs the last
+//! microseconds pays with a busy core: [`Clock::spinning`].
 
 mod blocking;
 mod paused;

@@ -7,9 +7,10 @@
 //! that nobody polls, a runtime that hangs or is gone) it wakes twice as many each time.
 //!
 //! Measured on two shared virtual cores, a thousand sleeps that end together, one task each, p50 of the error: 220 to
-//! 310 us on two workers, 250 to 530 us on one, by the load of others. Of it 45 us are the two wakes of the kernel, and the rest is half of the
-//! tasks run in turn, at 0.4 to 0.7 us each: what limits it is the runtime, not the timer. The same tasks woken by one
-//! `Notify::notify_waiters` in their own runtime take 100 to 160 us, from another thread 230 to 290 us.
+//! 310 us on two workers, 250 to 530 us on one, by the load of others. Of it 45 us are the two wakes of the kernel, and
+//! the rest is half of the tasks run in turn, at 0.4 to 0.7 us each: what limits it is the runtime, not the timer. The
+//! same tasks woken by one `Notify::notify_waiters` in their own runtime take 100 to 190 us, from another thread 230 to
+//! 290 us.
 //!
 //! The thread is started by the first wait and ends with the [`Timer`]. Wakers are woken and dropped outside the lock:
 //! either can run a task's code, and that may come back here.
