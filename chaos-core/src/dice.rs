@@ -27,6 +27,13 @@ const fn finalise(mut z: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The middle of one of 2^52 equal parts of the unit interval. With one bit more the middles would be rounded, the last
+/// one up to 1.
+const fn open_unit(bits: u64) -> f64 {
+    const STEP: f64 = 1.0 / (1u64 << 52) as f64;
+    ((bits >> 12) as f64 + 0.5) * STEP
+}
+
 /// The source of all draws of one [`Chaos`](crate::Chaos) handle: a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dice {
@@ -73,11 +80,10 @@ impl Stream {
         finalise(self.key.wrapping_add(ordinal.wrapping_add(1).wrapping_mul(GAMMA)))
     }
 
-    /// The draw for `ordinal` as a number in `(0, 1)`: 53 bits, never 0 and never 1.
+    /// The draw for `ordinal` as a number in `(0, 1)`: 52 bits, never 0 and never 1.
     #[inline]
-    pub fn unit(self, ordinal: u64) -> f64 {
-        const STEP: f64 = 1.0 / (1u64 << 53) as f64;
-        ((self.draw(ordinal) >> 11) as f64 + 0.5) * STEP
+    pub const fn unit(self, ordinal: u64) -> f64 {
+        open_unit(self.draw(ordinal))
     }
 
     /// An independent stream under this one, for a second draw at the same ordinal.
@@ -120,3 +126,6 @@ impl rand::TryRng for Rolls {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ pub mod target;
 pub mod units;
 
 pub use chaos::Chaos;
-pub use clock::Clock;
+pub use clock::{Clock, Sleep};
 pub use delay::Delay;
 pub use dice::Dice;
 pub use error::{Error, Result};

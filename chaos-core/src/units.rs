@@ -11,6 +11,8 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 
+pub mod duration;
+
 use std::fmt;
 use std::time::Duration;
 

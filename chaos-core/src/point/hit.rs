@@ -51,7 +51,7 @@ impl<Op: Operation> Drop for Part<Op> {
 /// A delay under way.
 struct Held<Op: Operation> {
     live: Arc<Live<Op>>,
-    sleep: Pin<Box<Sleep>>,
+    sleep: Sleep,
     since: Instant,
     clock: Clock,
     ticket: Option<u64>,
@@ -61,7 +61,7 @@ impl<Op: Operation> Held<Op> {
     fn begin(live: &Arc<Live<Op>>, delay: Duration, clock: &Clock) -> Self {
         Self {
             live: Arc::clone(live),
-            sleep: Box::pin(clock.sleep(delay)),
+            sleep: clock.sleep(delay),
             since: clock.now(),
             clock: clock.clone(),
             ticket: None,
@@ -75,7 +75,7 @@ impl<Op: Operation> Held<Op> {
             self.live.count_let_go();
             return Poll::Ready(());
         }
-        self.sleep.as_mut().poll(cx)
+        Pin::new(&mut self.sleep).poll(cx)
     }
 }
 
