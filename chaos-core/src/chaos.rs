@@ -102,10 +102,12 @@ impl Chaos {
         points.iter().for_each(|point| point.revert_all());
     }
 
-    /// Events as they happen, through a channel that holds `capacity` of them (at least one) and loses what does not
-    /// fit.
-    pub fn subscribe(&self, capacity: usize) -> Events {
-        self.shared.hub.subscribe(capacity.max(1))
+    /// Events as they happen, through a channel that holds `capacity` of them and loses, counted, what does not fit.
+    ///
+    /// # Errors
+    /// A capacity of zero, or more than a channel can hold.
+    pub fn subscribe(&self, capacity: usize) -> Result<Events> {
+        self.shared.hub.subscribe(capacity)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn AnyPoint>>> {

@@ -124,9 +124,17 @@ impl Occurrence {
     }
 
     /// The operations with these numbers.
-    pub fn ordinals(mut self, ordinals: Ordinals) -> Self {
+    ///
+    /// # Errors
+    /// Numbers were chosen already: the second choice would silently undo the first.
+    pub fn ordinals(mut self, ordinals: Ordinals) -> Result<Self> {
+        if let Some(already) = self.ordinals {
+            return Err(Error::invalid(format!(
+                "operations {already} are chosen already: say one of first, every and nth"
+            )));
+        }
         self.ordinals = Some(ordinals);
-        self
+        Ok(self)
     }
 
     /// At most `hits` in all.
