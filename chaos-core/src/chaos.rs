@@ -110,6 +110,11 @@ impl Chaos {
         self.shared.hub.subscribe(capacity)
     }
 
+    #[cfg(feature = "rules")]
+    pub(crate) fn any_point(&self, name: &str) -> Option<Arc<dyn AnyPoint>> {
+        self.lock().get(name).cloned()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn AnyPoint>>> {
         self.points.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +132,9 @@ pub(crate) trait AnyPoint: Send + Sync {
     fn operation(&self) -> &'static str;
     fn stats(&self) -> Vec<RuleStats>;
     fn revert_all(&self);
+    /// The rule that `entry` says, checked against this point and not armed.
+    #[cfg(feature = "rules")]
+    fn ready(&self, entry: &crate::rules::Entry) -> Result<Box<dyn crate::rules::ReadyRule>>;
 }
 
 impl<Op: Operation> AnyPoint for Point<Op> {
@@ -141,5 +149,9 @@ impl<Op: Operation> AnyPoint for Point<Op> {
     }
     fn revert_all(&self) {
         Point::revert_all(self);
+    }
+    #[cfg(feature = "rules")]
+    fn ready(&self, entry: &crate::rules::Entry) -> Result<Box<dyn crate::rules::ReadyRule>> {
+        Point::ready(self, entry)
     }
 }

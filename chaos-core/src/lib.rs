@@ -8,8 +8,12 @@ pub mod event;
 pub mod fault;
 pub mod occurrence;
 pub mod point;
+#[cfg(feature = "rules")]
+pub mod rules;
 mod sync;
 pub mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod units;
 
 pub use chaos::Chaos;

@@ -128,10 +128,7 @@ impl<Op: Operation> Rule<Op> {
     /// # Errors
     /// Zero; numbers that were chosen already.
     pub fn first(mut self, n: u64) -> Result<Self> {
-        if n == 0 {
-            return Err(Error::invalid("the first 0 operations are none: use 1 or more"));
-        }
-        self.occurrence = self.occurrence.ordinals(Ordinals::try_new(1, n, 1)?)?;
+        self.occurrence = self.occurrence.ordinals(Ordinals::first(n)?)?;
         Ok(self)
     }
 
@@ -140,10 +137,7 @@ impl<Op: Operation> Rule<Op> {
     /// # Errors
     /// Zero; numbers that were chosen already.
     pub fn every(mut self, n: u64) -> Result<Self> {
-        if n == 0 {
-            return Err(Error::invalid("every 0th operation is none: use 1 or more"));
-        }
-        self.occurrence = self.occurrence.ordinals(Ordinals::try_new(n, u64::MAX, n)?)?;
+        self.occurrence = self.occurrence.ordinals(Ordinals::every(n)?)?;
         Ok(self)
     }
 
@@ -190,6 +184,7 @@ impl<Op: Operation> Rule<Op> {
         self.name.clone().unwrap_or_else(|| self.to_string())
     }
 
+    #[cfg(feature = "rules")]
     pub(crate) fn occurrence(mut self, occurrence: Occurrence) -> Self {
         self.occurrence = occurrence;
         self
