@@ -48,3 +48,6 @@ pub use stats::RuleStats;
 pub use step::{Step, StepEffect};
 
 pub(crate) use rule::valid_name;
+
+#[cfg(test)]
+mod tests;
