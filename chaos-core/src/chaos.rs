@@ -110,10 +110,17 @@ impl Chaos {
         Inject::new(self.clone(), fault.into(), radius)
     }
 
-    /// Events as they happen, through a channel that holds `capacity` of them (at least one) and loses what does not
-    /// fit.
-    pub fn subscribe(&self, capacity: usize) -> Events {
-        self.shared.hub.subscribe(capacity.max(1))
+    /// Events as they happen, through a channel that holds `capacity` of them and loses, counted, what does not fit.
+    ///
+    /// # Errors
+    /// A capacity of zero, or more than a channel can hold.
+    pub fn subscribe(&self, capacity: usize) -> Result<Events> {
+        self.shared.hub.subscribe(capacity)
+    }
+
+    #[cfg(feature = "rules")]
+    pub(crate) fn any_point(&self, name: &str) -> Option<Arc<dyn AnyPoint>> {
+        self.lock().get(name).cloned()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn AnyPoint>>> {
@@ -133,6 +140,9 @@ pub(crate) trait AnyPoint: Send + Sync {
     fn operation(&self) -> &'static str;
     fn stats(&self) -> Vec<RuleStats>;
     fn revert_all(&self);
+    /// The rule that `entry` says, checked against this point and not armed.
+    #[cfg(feature = "rules")]
+    fn ready(&self, entry: &crate::rules::Entry) -> Result<Box<dyn crate::rules::ReadyRule>>;
 }
 
 impl<Op: Operation> AnyPoint for Point<Op> {
@@ -147,5 +157,9 @@ impl<Op: Operation> AnyPoint for Point<Op> {
     }
     fn revert_all(&self) {
         Point::revert_all(self);
+    }
+    #[cfg(feature = "rules")]
+    fn ready(&self, entry: &crate::rules::Entry) -> Result<Box<dyn crate::rules::ReadyRule>> {
+        Point::ready(self, entry)
     }
 }

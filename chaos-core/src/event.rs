@@ -3,15 +3,33 @@
 //! Every hit goes to `tracing` (target `chaos`, level DEBUG) and to whoever subscribed with
 //! [`Chaos::subscribe`](crate::Chaos::subscribe). A subscriber's channel is bounded: when it is full, events are
 //! counted as lost and no operation waits.
+//!
+//! Events of one rule come in order where one thread does it all. Between threads only the counters are exact: an
+//! operation that was hit just before a revert may tell of it just after.
+//!
+//! ```
+//! use chaos_core::{Chaos, event::Event, point::{Step, step}, Delay, units::ms};
+//! struct Commit;
+//! impl Step for Commit { const NAME: &'static str = "commit"; type Error = std::io::Error; }
+//!
+//! let chaos = Chaos::seeded(7);
+//! let mut events = chaos.subscribe(64)?;
+//! let slow = chaos.point::<Commit>("orders")?.arm(step::latency(Delay::fixed(ms(5))).named("slow")?)?;
+//! slow.revert();
+//! assert!(matches!(events.try_recv(), Some(Event::Armed { rule, .. }) if &*rule == "slow"));
+//! assert!(matches!(events.try_recv(), Some(Event::Reverted { hits: 0, .. })));
+//! # Ok::<(), chaos_core::Error>(())
+//! ```
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::error::{Error, Result};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,23 +68,31 @@ pub enum Event {
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     subscribers: AtomicUsize,
-    channels: Mutex<Vec<Channel>>,
+    // Read without a lock on the way of an operation: sending wakes a receiver, whose waker may come back here.
+    channels: ArcSwap<Vec<Channel>>,
+    // Held where somebody comes or goes.
+    changing: Mutex<()>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Channel {
     to: mpsc::Sender<Event>,
     lost: Arc<AtomicU64>,
 }
 
 impl Hub {
-    pub(crate) fn subscribe(&self, capacity: usize) -> Events {
+    pub(crate) fn subscribe(&self, capacity: usize) -> Result<Events> {
+        if !(1..=Semaphore::MAX_PERMITS).contains(&capacity) {
+            return Err(Error::invalid(format!(
+                "a channel for {capacity} events is not in 1..={}",
+                Semaphore::MAX_PERMITS
+            )));
+        }
         let (to, from) = mpsc::channel(capacity);
         let lost = Arc::new(AtomicU64::new(0));
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.push(Channel { to, lost: Arc::clone(&lost) });
-        self.subscribers.store(channels.len(), Ordering::Release);
-        Events { from, lost }
+        let channel = Channel { to, lost: Arc::clone(&lost) };
+        self.change(|channels| channels.push(channel));
+        Ok(Events { from, lost })
     }
 
     #[inline]
@@ -78,16 +104,31 @@ impl Hub {
         if !self.is_heard() {
             return;
         }
-        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
-        channels.retain(|channel| match channel.to.try_send(event.clone()) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                channel.lost.fetch_add(1, Ordering::Relaxed);
-                true
+        let mut gone = false;
+        for channel in self.channels.load().iter() {
+            match channel.to.try_send(event.clone()) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => {
+                    channel.lost.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(TrySendError::Closed(_)) => gone = true,
             }
-            Err(TrySendError::Closed(_)) => false,
-        });
+        }
+        if gone {
+            self.change(|channels| channels.retain(|channel| !channel.to.is_closed()));
+        }
+    }
+
+    fn change(&self, how: impl FnOnce(&mut Vec<Channel>)) {
+        let _changing = self.lock();
+        let mut channels = Vec::clone(&self.channels.load());
+        how(&mut channels);
         self.subscribers.store(channels.len(), Ordering::Release);
+        self.channels.store(Arc::new(channels));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,7 +141,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// The next event; `None` when the handle is gone.
+    /// The next event; `None` when the handle and its points are gone.
     pub async fn recv(&mut self) -> Option<Event> {
         self.from.recv().await
     }

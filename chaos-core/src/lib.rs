@@ -37,7 +37,7 @@ pub mod event;
 pub mod experiment;
 pub mod fault;
 pub mod injection;
-#[cfg(feature = "ledger")]
+#[cfg(all(feature = "ledger", unix))]
 pub mod ledger;
 #[cfg(feature = "measure")]
 pub mod measure;
@@ -45,8 +45,12 @@ pub mod occurrence;
 pub mod point;
 pub mod probe;
 pub mod report;
+#[cfg(feature = "rules")]
+pub mod rules;
 mod sync;
 pub mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod units;
 
 pub use chaos::Chaos;
@@ -58,7 +62,7 @@ pub use event::{Event, Events};
 pub use experiment::Experiment;
 pub use fault::{Fault, NoUndo, Observed, Owner, Plan, Undo};
 pub use injection::Injection;
-#[cfg(feature = "ledger")]
+#[cfg(all(feature = "ledger", unix))]
 pub use ledger::{Ledger, Undos};
 pub use point::{Armed, At, Matcher, Operation, Point, Rule, RuleStats};
 pub use probe::Probe;

@@ -54,6 +54,28 @@ impl Ordinals {
         Ok(Self { first, last, step })
     }
 
+    /// The first `n`.
+    ///
+    /// # Errors
+    /// Zero.
+    pub fn first(n: u64) -> Result<Self> {
+        if n == 0 {
+            return Err(Error::invalid("the first 0 operations are none: use 1 or more"));
+        }
+        Self::try_new(1, n, 1)
+    }
+
+    /// Every `n`-th: `n`, `2n`, `3n` and so on.
+    ///
+    /// # Errors
+    /// Zero.
+    pub fn every(n: u64) -> Result<Self> {
+        if n == 0 {
+            return Err(Error::invalid("every 0th operation is none: use 1 or more"));
+        }
+        Self::try_new(n, u64::MAX, n)
+    }
+
     /// Whether operation `number` (from 1) is among them.
     #[inline]
     pub fn contains(self, number: u64) -> bool {
@@ -124,9 +146,17 @@ impl Occurrence {
     }
 
     /// The operations with these numbers.
-    pub fn ordinals(mut self, ordinals: Ordinals) -> Self {
+    ///
+    /// # Errors
+    /// Numbers were chosen already: the second choice would silently undo the first.
+    pub fn ordinals(mut self, ordinals: Ordinals) -> Result<Self> {
+        if let Some(already) = self.ordinals {
+            return Err(Error::invalid(format!(
+                "operations {already} are chosen already: say one of first, every and nth"
+            )));
+        }
         self.ordinals = Some(ordinals);
-        self
+        Ok(self)
     }
 
     /// At most `hits` in all.

@@ -3,15 +3,15 @@
 #[cfg(not(chaos_loom))]
 mod real {
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-    pub(crate) use std::sync::{Arc, Mutex};
+    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
     pub(crate) type Swap<T> = arc_swap::ArcSwap<T>;
 }
 
 #[cfg(chaos_loom)]
 mod real {
-    pub(crate) use loom::sync::Mutex;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+    pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard};
     pub(crate) use std::sync::Arc;
 
     /// Stands in for `ArcSwap`, which loom cannot see into: same contract, by a lock.

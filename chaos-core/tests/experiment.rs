@@ -1,4 +1,5 @@
 //! Every outcome of an experiment, and what is left of the world after it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod common;
 

@@ -44,7 +44,8 @@ pub fn docs() -> Result {
 pub fn features() -> Result {
     for name in CRATES {
         let manifest = crate::cargo::root().join(name).join("Cargo.toml");
-        let text = std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+        let text =
+            std::fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
         let features = text
             .lines()
             .skip_while(|line| *line != "[features]")

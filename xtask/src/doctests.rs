@@ -10,7 +10,8 @@ pub fn none_is_ignored() -> Result {
         let Ok(text) = std::fs::read_to_string(crate::cargo::root().join(file)) else { continue };
         for (number, line) in text.lines().enumerate() {
             let line = line.trim_start().trim_start_matches("//!").trim_start_matches("///").trim_start();
-            let ignored = line.starts_with("```") && line.split([',', ' ', '`']).any(|word| word.starts_with("ignore"));
+            let ignored =
+                line.starts_with("```") && line.split([',', ' ', '`']).any(|word| word.starts_with("ignore"));
             if ignored || line.starts_with("#[ignore") {
                 found.push(format!("{file}:{}", number + 1));
             }

@@ -39,10 +39,19 @@ pub fn table() -> Result {
         std::fs::write(&path, manifest).map_err(|error| error.to_string())?;
         let path = path.display().to_string();
         let tree = output(&["tree", "--manifest-path", &path, "-e", "normal,build", "--prefix", "none"])?;
-        let crates: BTreeSet<&str> =
-            tree.lines().skip(1).filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "weight").collect();
+        let crates: BTreeSet<&str> = tree
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| *name != "weight")
+            .collect();
         let begun = Instant::now();
-        show(command("cargo").args(["build", "--quiet", "--manifest-path", &path]).arg("--target-dir").arg(dir.join("target")))?;
+        show(
+            command("cargo")
+                .args(["build", "--quiet", "--manifest-path", &path])
+                .arg("--target-dir")
+                .arg(dir.join("target")),
+        )?;
         let features = if default { "default" } else { "none" };
         println!("| {name} | {features} | {} | {:.1} |", crates.len(), begun.elapsed().as_secs_f64());
     }

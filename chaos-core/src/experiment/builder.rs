@@ -45,7 +45,7 @@ pub(crate) struct Setup {
     pub(crate) replay: Option<String>,
     #[cfg(feature = "measure")]
     pub(crate) recorder: Option<crate::measure::Recorder>,
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     pub(crate) reverts_on_signals: bool,
 }
 
@@ -74,7 +74,7 @@ impl Experiment {
             replay: None,
             #[cfg(feature = "measure")]
             recorder: None,
-            #[cfg(feature = "signals")]
+            #[cfg(all(feature = "signals", unix))]
             reverts_on_signals: false,
         };
         Self { setup, given: PhantomData }
@@ -132,7 +132,7 @@ impl<F, C, D> Experiment<F, C, D> {
     }
 
     /// Writes undos to `ledger` before the first effect. Needed for every fault that outlives this process.
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", unix))]
     pub fn ledger(mut self, ledger: impl Into<Arc<crate::ledger::Ledger>>) -> Self {
         self.setup.journal.ledger = Some(ledger.into());
         self
@@ -159,7 +159,7 @@ impl<F, C, D> Experiment<F, C, D> {
 
     /// Ctrl-C and SIGTERM abort: everything is reverted, the report is made, and the signal is raised again, so that
     /// the process ends as it would have.
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     pub fn revert_on_signals(mut self) -> Self {
         self.setup.reverts_on_signals = true;
         self
@@ -241,7 +241,9 @@ impl Setup {
 
     fn check_durations(&self) -> Result<()> {
         if self.steps().any(|step| self.duration_of(step).is_zero()) {
-            return Err(Error::invalid("a fault that lasts for zero time cannot be seen: give it a longer duration"));
+            return Err(Error::invalid(
+                "a fault that lasts for zero time cannot be seen: give it a longer duration",
+            ));
         }
         Ok(())
     }

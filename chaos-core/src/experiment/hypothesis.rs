@@ -52,7 +52,8 @@ impl Hypothesis<'_> {
                     let taken = probe.take(&clock).await;
                     record.reading(index, Phase::During, &taken);
                     if taken.verdict == Verdict::Broken {
-                        let broken = format!("{}: {} (tolerated: {})", probe.name(), taken.text, probe.tolerance());
+                        let broken =
+                            format!("{}: {} (tolerated: {})", probe.name(), taken.text, probe.tolerance());
                         record.broke(broken.clone());
                         if stops_when_broken {
                             stop.set(Reason::Broken(broken));

@@ -49,7 +49,7 @@ mod plan;
 mod progress;
 mod record;
 mod run;
-#[cfg(feature = "signals")]
+#[cfg(all(feature = "signals", unix))]
 mod signals;
 mod step;
 mod stop;

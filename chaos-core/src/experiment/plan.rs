@@ -29,7 +29,11 @@ impl ExperimentPlan {
             title: setup.title.clone(),
             blast_radius: setup.radius.as_ref().map(ToString::to_string).unwrap_or_default(),
             seed: setup.chaos.seed(),
-            probes: setup.probes.iter().map(|probe| format!("{}: {}", probe.name(), probe.tolerance())).collect(),
+            probes: setup
+                .probes
+                .iter()
+                .map(|probe| format!("{}: {}", probe.name(), probe.tolerance()))
+                .collect(),
             steps: Vec::new(),
             refusal: None,
         };
@@ -63,7 +67,10 @@ impl ExperimentPlan {
 
     /// The names and identities of every target, fault by fault.
     pub fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.steps.iter().flat_map(|step| &step.picked).map(|picked| (picked.name.as_str(), picked.id.as_str()))
+        self.steps
+            .iter()
+            .flat_map(|step| &step.picked)
+            .map(|picked| (picked.name.as_str(), picked.id.as_str()))
     }
 
     /// Whether everything in it can be undone.

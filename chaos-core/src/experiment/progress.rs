@@ -70,7 +70,9 @@ impl LiveLine {
             // A closed terminal must not end the experiment.
             let _ = match (&progress.mark, live) {
                 (Some(mark), _) => writeln!(out, "{erase}{seconds:5.1} s  {mark}"),
-                (None, true) if progress.outcome.is_none() => write!(out, "{erase}{}", fit(&progress.to_string())),
+                (None, true) if progress.outcome.is_none() => {
+                    write!(out, "{erase}{}", fit(&progress.to_string()))
+                }
                 (None, _) => Ok(()),
             };
             let _ = out.flush();

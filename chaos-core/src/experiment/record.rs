@@ -50,7 +50,8 @@ impl Record {
     ) -> Self {
         let mut report = Report::new(title, Outcome::Inconclusive, seed, SystemTime::now());
         report.blast_radius = radius;
-        report.probes = probes.iter().map(|probe| ProbeReport::new(probe.name(), probe.tolerance())).collect();
+        report.probes =
+            probes.iter().map(|probe| ProbeReport::new(probe.name(), probe.tolerance())).collect();
         let inner = Inner {
             report,
             phase: "planning",
@@ -103,7 +104,13 @@ impl Record {
                 elapsed: self.elapsed(),
                 phase: inner.phase,
                 in_force: inner.steps.iter().filter(|step| step.in_force > 0).count(),
-                hits: inner.steps.iter().flat_map(|step| &step.items).filter_map(|item| item.stats()).map(|s| s.hits).sum(),
+                hits: inner
+                    .steps
+                    .iter()
+                    .flat_map(|step| &step.items)
+                    .filter_map(|item| item.stats())
+                    .map(|s| s.hits)
+                    .sum(),
                 probes: inner
                     .last
                     .iter()
@@ -135,7 +142,13 @@ impl Record {
     }
 
     /// A step was injected at `items`.
-    pub(crate) fn injected(&self, step: usize, looked: &Looked, items: Vec<Arc<dyn Item>>, seen: &[(bool, String)]) {
+    pub(crate) fn injected(
+        &self,
+        step: usize,
+        looked: &Looked,
+        items: Vec<Arc<dyn Item>>,
+        seen: &[(bool, String)],
+    ) {
         let at = self.elapsed();
         let mut inner = self.lock();
         let report = &mut inner.report.steps[step];
@@ -222,7 +235,10 @@ impl Record {
         for (step, report) in inner.steps.iter().zip(&inner.report.steps) {
             let stats: Vec<_> = step.items.iter().filter_map(|item| item.stats()).collect();
             if let Some(point) = step.items.iter().find_map(|item| item.unattached()) {
-                inert.push(format!("{:?} hit nothing: nothing is attached to point {point:?}: a misspelt name?", report.name));
+                inert.push(format!(
+                    "{:?} hit nothing: nothing is attached to point {point:?}: a misspelt name?",
+                    report.name
+                ));
             } else if step.items.is_empty() || step.seen_in_force == 0 {
                 inert.push(format!("{:?} was never seen in force", report.name));
             } else if !stats.is_empty() && stats.iter().all(|stats| stats.hits == 0) {
@@ -262,7 +278,8 @@ impl Record {
                 report.added_delay += stats.added;
                 report.population = report.matching;
             }
-            let share = if report.matching == 0 { 0.0 } else { 100.0 * report.hits as f64 / report.matching as f64 };
+            let share =
+                if report.matching == 0 { 0.0 } else { 100.0 * report.hits as f64 / report.matching as f64 };
             report.achieved = format!("{} of {} operations ({share:.1} %)", report.hits, report.matching);
         }
         report.outcome = outcome;

@@ -29,7 +29,7 @@ pub(crate) async fn supervise(setup: Setup) -> Report {
     let radius = setup.radius.as_ref().map(ToString::to_string).unwrap_or_default();
     let record =
         Record::new(&setup.title, setup.chaos.seed(), radius, &setup.probes, &clock, setup.watcher.clone());
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     let signals = setup.reverts_on_signals.then(|| super::signals::Signals::watch(&setup.stop));
     let (outcome, reason) = Run { setup: &setup, record: &record }.run().await;
     let replay = match &setup.replay {
@@ -45,7 +45,7 @@ pub(crate) async fn supervise(setup: Setup) -> Report {
         report.timeline = Some(timeline);
     }
     record.tell_end(outcome);
-    #[cfg(feature = "signals")]
+    #[cfg(all(feature = "signals", unix))]
     if let Some(signals) = signals {
         signals.raise_again();
     }
@@ -88,8 +88,7 @@ impl Run<'_> {
         for step in plan.steps.iter().filter(|step| !step.is_reversible()) {
             self.record.note(format!("{:?} cannot be undone", step.title));
         }
-        let hypothesis =
-            Hypothesis { probes, record: self.record, clock: self.setup.chaos.clock(), stop };
+        let hypothesis = Hypothesis { probes, record: self.record, clock: self.setup.chaos.clock(), stop };
         self.record.phase("steady state");
         if let Some(reason) = hypothesis.before().await {
             let reason = format!("the steady state did not hold before any fault: {reason}");
@@ -222,7 +221,11 @@ struct StageRun<'a> {
 
 impl StageRun<'_> {
     /// Injects and reverts what is due, until all is over or the run is stopped.
-    async fn until_over(&mut self, hypothesis: &Hypothesis<'_>, probing: &mut Option<JoinSet<()>>) -> Result<()> {
+    async fn until_over(
+        &mut self,
+        hypothesis: &Hypothesis<'_>,
+        probing: &mut Option<JoinSet<()>>,
+    ) -> Result<()> {
         let now = self.way.clock.now();
         let mut agenda: BinaryHeap<Reverse<(Instant, Due)>> = self
             .stage
@@ -261,7 +264,8 @@ impl StageRun<'_> {
         let (record, stop) = (self.run.record, &self.run.setup.stop);
         let work = &*self.stage.steps[index].work;
         let (looked, injection) = Injection::begin(work, self.way.clone(), stop).await?;
-        let seen: Vec<(bool, String)> = injection.observe().await.into_iter().map(|(_, look)| tell(look)).collect();
+        let seen: Vec<(bool, String)> =
+            injection.observe().await.into_iter().map(|(_, look)| tell(look)).collect();
         let items: Vec<_> = injection.items().cloned().collect();
         for (item, (in_force, detail)) in items.iter().zip(&seen) {
             if !in_force {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
 use crate::fault::{Fault, Observed, Owner, Plan, Undo};
-#[cfg(feature = "ledger")]
+#[cfg(all(feature = "ledger", unix))]
 use crate::ledger::Entry;
 use crate::point::{Live, Operation, Rule, RuleStats};
 use crate::target::{Approved, Target};
@@ -21,7 +21,7 @@ pub(crate) trait Item: Send + Sync {
     fn change(&self) -> &str;
     fn owner(&self) -> Owner;
     fn is_reversible(&self) -> bool;
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry>;
     fn inject(&self) -> BoxFuture<'_, Result<()>>;
     fn observe(&self) -> BoxFuture<'_, Result<Observed>>;
@@ -75,7 +75,7 @@ impl<F: Fault> Item for FaultItem<F> {
     fn is_reversible(&self) -> bool {
         self.plan.is_reversible()
     }
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry> {
         Entry::of(&self.name(), self.unit(), self.change(), self.plan.undo())
     }
@@ -127,7 +127,7 @@ impl<Op: Operation> Item for RuleItem<Op> {
     fn is_reversible(&self) -> bool {
         true
     }
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry> {
         self.inner.entry()
     }

@@ -39,8 +39,8 @@ pub(crate) use item::Item;
 pub(crate) use journal::Journal;
 pub(crate) use put_back::{Begun, Leftover, Way};
 pub use work::On;
-pub(crate) use work::{Looked, Picked, Work};
 use work::{AT_ONCE, joined};
+pub(crate) use work::{Looked, Picked, Work};
 
 use crate::chaos::Chaos;
 use crate::error::{Error, Result};
@@ -70,7 +70,7 @@ impl Inject {
     }
 
     /// Writes undos to `ledger` before the first effect. Needed for every fault that outlives this process.
-    #[cfg(feature = "ledger")]
+    #[cfg(all(feature = "ledger", unix))]
     pub fn ledger(mut self, ledger: impl Into<Arc<crate::ledger::Ledger>>) -> Self {
         self.journal.ledger = Some(ledger.into());
         self
@@ -85,9 +85,11 @@ impl Inject {
         let occupancy = Arc::new(Occupancy::new(self.radius, self.chaos.dice()));
         let way = Way { journal: self.journal, occupancy, clock: self.chaos.clock().clone() };
         let (_, mut injection) = Injection::begin(&*self.step.work, way, &Stop::default()).await?;
-        let absent = injection.observe().await.into_iter().find(|(_, seen)| {
-            !seen.as_ref().is_ok_and(Observed::is_in_force)
-        });
+        let absent = injection
+            .observe()
+            .await
+            .into_iter()
+            .find(|(_, seen)| !seen.as_ref().is_ok_and(Observed::is_in_force));
         if let Some((name, seen)) = absent {
             let seen = seen.map_or_else(|error| error.chain(), |seen| seen.detail().to_owned());
             injection.put_back().await?;
@@ -135,7 +137,8 @@ impl Injection {
             }
         };
         // From here on the guard owns the undo of every target, injected or not.
-        injection.begun = items.into_iter().zip(written).map(|(item, written)| Begun { item, written }).collect();
+        injection.begun =
+            items.into_iter().zip(written).map(|(item, written)| Begun { item, written }).collect();
         match injection.inject_all(stop).await {
             Ok(()) => Ok((looked, injection)),
             Err(error) => match injection.put_back().await {
@@ -255,15 +258,17 @@ impl Drop for Injection {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let outcome = match runtime {
                 Ok(runtime) => say(&runtime.block_on(way.put_back(begun))),
-                Err(error) => Err(Error::leftover("no runtime could be made for the revert").with_source(error)),
+                Err(error) => {
+                    Err(Error::leftover("no runtime could be made for the revert").with_source(error))
+                }
             };
             // Nobody listens any more when the wait was too long.
             let _ = done.send(outcome);
         });
         let outcome = match thread {
-            Ok(_) => wait
-                .recv_timeout(DROP_TIMEOUT)
-                .unwrap_or_else(|_| Err(Error::leftover(format!("the revert took longer than {DROP_TIMEOUT:?}")))),
+            Ok(_) => wait.recv_timeout(DROP_TIMEOUT).unwrap_or_else(|_| {
+                Err(Error::leftover(format!("the revert took longer than {DROP_TIMEOUT:?}")))
+            }),
             Err(error) => Err(Error::leftover("no thread could be made for the revert").with_source(error)),
         };
         if let Err(error) = outcome {

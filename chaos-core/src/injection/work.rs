@@ -89,6 +89,9 @@ impl Looked {
     }
 }
 
+/// The plan as it is now, and what was approved of it.
+pub(crate) type Ready = (Looked, Vec<Arc<dyn Item>>);
+
 /// A fault with its targets.
 pub(crate) trait Work: Send + Sync {
     fn title(&self) -> String;
@@ -97,7 +100,7 @@ pub(crate) trait Work: Send + Sync {
     fn look<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Looked>>;
 
     /// Looks again and approves: the items are counted as under fault from here on, and are to be released.
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<(Looked, Vec<Arc<dyn Item>>)>>;
+    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>>;
 }
 
 impl<F: Fault> On<F> {
@@ -175,7 +178,7 @@ impl<F: Fault> Work for On<F> {
         Box::pin(async move { self.plan(occupancy).await.map(|(looked, ..)| looked) })
     }
 
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<(Looked, Vec<Arc<dyn Item>>)>> {
+    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>> {
         Box::pin(async move {
             let (looked, selection, plans) = self.plan(occupancy).await?;
             let approved = occupancy.approve(selection);
@@ -226,7 +229,7 @@ impl<Op: Operation> Work for At<Op> {
         Box::pin(async move { self.plan(occupancy).await.map(|(looked, _)| looked) })
     }
 
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<(Looked, Vec<Arc<dyn Item>>)>> {
+    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>> {
         Box::pin(async move {
             let (looked, inner) = self.plan(occupancy).await?;
             let item: Arc<dyn Item> = Arc::new(RuleItem { inner, live: OnceLock::new() });

@@ -23,6 +23,11 @@ impl<Op: Operation> Armed<Op> {
         Self { point, live }
     }
 
+    /// The point.
+    pub fn point(&self) -> &Point<Op> {
+        &self.point
+    }
+
     /// The rule's name at this point.
     pub fn label(&self) -> &str {
         &self.live.label

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::live::{CapPermit, Live};
+use super::live::{CapScratch, Live};
 use super::operation::Operation;
 use super::release::Release;
 use super::rule::{Action, OnRevert, Place};
@@ -27,10 +27,9 @@ pub struct Hit<Op: Operation> {
     more_delays: Vec<Part<Op>>,
     effect: Option<Part<Op>>,
     held: Option<Held<Op>>,
-    hang: Option<u64>,
     clock: Clock,
-    // Given back when the operation is over.
-    permits: (Option<CapPermit>, Vec<CapPermit>),
+    // Places given back when the operation is over.
+    caps: CapScratch,
 }
 
 /// One rule's part in a hit. It holds a place in the rule's gate until the operation is over.
@@ -48,20 +47,21 @@ impl<Op: Operation> Drop for Part<Op> {
     }
 }
 
-/// A delay under way.
+/// A delay or a hang under way.
 struct Held<Op: Operation> {
     live: Arc<Live<Op>>,
-    sleep: Sleep,
+    // None for a hang: only a revert ends it.
+    sleep: Option<Sleep>,
     since: Instant,
     clock: Clock,
     ticket: Option<u64>,
 }
 
 impl<Op: Operation> Held<Op> {
-    fn begin(live: &Arc<Live<Op>>, delay: Duration, clock: &Clock) -> Self {
+    fn begin(live: &Arc<Live<Op>>, delay: Option<Duration>, clock: &Clock) -> Self {
         Self {
             live: Arc::clone(live),
-            sleep: clock.sleep(delay),
+            sleep: delay.map(|delay| clock.sleep(delay)),
             since: clock.now(),
             clock: clock.clone(),
             ticket: None,
@@ -69,13 +69,15 @@ impl<Op: Operation> Held<Op> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let let_go =
-            self.live.on_revert == OnRevert::LetGo && self.live.release.poll(&mut self.ticket, cx).is_ready();
-        if let_go {
+        let ends_on_revert = self.sleep.is_none() || self.live.on_revert == OnRevert::LetGo;
+        if ends_on_revert && self.live.release.poll(&mut self.ticket, cx).is_ready() {
             self.live.count_let_go();
             return Poll::Ready(());
         }
-        Pin::new(&mut self.sleep).poll(cx)
+        match &mut self.sleep {
+            Some(sleep) => Pin::new(sleep).poll(cx),
+            None => Poll::Pending,
+        }
     }
 }
 
@@ -93,9 +95,8 @@ impl<Op: Operation> Hit<Op> {
             more_delays: Vec::new(),
             effect: None,
             held: None,
-            hang: None,
             clock,
-            permits: (None, Vec::new()),
+            caps: CapScratch::default(),
         }
     }
 
@@ -121,8 +122,8 @@ impl<Op: Operation> Hit<Op> {
         false
     }
 
-    pub(crate) fn keep(&mut self, permits: (Option<CapPermit>, Vec<CapPermit>)) {
-        self.permits = permits;
+    pub(crate) fn keep(&mut self, caps: CapScratch) {
+        self.caps = caps;
     }
 
     /// The delays decided, before and after the operation, added up.
@@ -194,7 +195,7 @@ impl<Op: Operation> Hit<Op> {
             let Some(part) = next else { return Poll::Ready(()) };
             part.done = true;
             if part.is_to_wait() {
-                self.held = Some(Held::begin(&part.live, part.delay, &self.clock));
+                self.held = Some(Held::begin(&part.live, Some(part.delay), &self.clock));
             }
         }
     }
@@ -202,9 +203,10 @@ impl<Op: Operation> Hit<Op> {
     /// Ready when the rule that hangs this operation is reverted. A hit without an effect never hangs.
     pub fn poll_hang(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(part) = &self.effect else { return Poll::Ready(()) };
-        let ready = part.live.release.poll(&mut self.hang, cx);
+        let held = self.held.get_or_insert_with(|| Held::begin(&part.live, None, &self.clock));
+        let ready = held.poll(cx);
         if ready.is_ready() {
-            part.live.count_let_go();
+            self.held = None;
         }
         ready
     }
@@ -224,7 +226,11 @@ impl<Op: Operation> Hit<Op> {
             let since = self.clock.now();
             match part.live.on_revert {
                 OnRevert::FinishDelay => self.clock.sleep_blocking(part.delay),
-                OnRevert::LetGo => part.live.release.wait(Some(part.delay)),
+                OnRevert::LetGo => {
+                    if part.live.release.wait(Some(part.delay)) {
+                        part.live.count_let_go();
+                    }
+                }
             }
             part.live.add_time(self.clock.now().saturating_duration_since(since));
         }
@@ -233,8 +239,10 @@ impl<Op: Operation> Hit<Op> {
     /// Blocks this thread until the rule that hangs this operation is reverted.
     pub fn hang_blocking(&mut self) {
         if let Some(part) = &self.effect {
+            let since = self.clock.now();
             part.live.release.wait(None);
             part.live.count_let_go();
+            part.live.add_time(self.clock.now().saturating_duration_since(since));
         }
     }
 }
@@ -242,14 +250,6 @@ impl<Op: Operation> Hit<Op> {
 impl<Op: Operation> Part<Op> {
     fn is_to_wait(&self) -> bool {
         !self.delay.is_zero() && (self.live.on_revert == OnRevert::FinishDelay || !self.live.gate.is_closed())
-    }
-}
-
-impl<Op: Operation> Drop for Hit<Op> {
-    fn drop(&mut self) {
-        if let Some(part) = &self.effect {
-            part.live.release.forget(&mut self.hang);
-        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Live<Op: Operation> {
     threshold: Option<u64>,
     budget: u64,
     most_at_once: u32,
-    window: Option<(Instant, Option<Instant>)>,
+    window: Option<Window>,
     needs: Abilities,
     pub(crate) action: Action<Op>,
     pub(crate) on_revert: OnRevert,
@@ -66,7 +66,7 @@ impl<Op: Operation> Live<Op> {
             most_at_once: occurrence.at_once.unwrap_or(u32::MAX),
             window: occurrence
                 .window
-                .map(|(from, until)| (now.checked_add(from).unwrap_or(now), now.checked_add(until))),
+                .map(|(from, until)| Window { from: now.checked_add(from), until: now.checked_add(until) }),
             needs: match &rule.action {
                 Action::Effect(effect) => Op::needs(effect),
                 Action::Delay(..) => Abilities::NONE,
@@ -96,14 +96,11 @@ impl<Op: Operation> Live<Op> {
             return Draw::Miss;
         }
         if !able.cover(self.needs) {
-            self.unsupported.fetch_add(1, Ordering::Relaxed);
+            self.unsupported.fetch_add(1, Ordering::Release);
             return Draw::Miss;
         }
-        if let Some((from, until)) = self.window {
-            let now = clock.now();
-            if now < from || until.is_some_and(|until| now >= until) {
-                return self.capped();
-            }
+        if self.window.as_ref().is_some_and(|window| !window.contains(clock.now())) {
+            return self.capped();
         }
         let fresh = match (&self.cap, seen) {
             (Some(cap), Some(seen)) => match caps.enter(cap, seen) {
@@ -125,7 +122,7 @@ impl<Op: Operation> Live<Op> {
 
     #[cold]
     fn capped(&self) -> Draw {
-        self.capped.fetch_add(1, Ordering::Relaxed);
+        self.capped.fetch_add(1, Ordering::Release);
         Draw::Miss
     }
 
@@ -155,8 +152,8 @@ impl<Op: Operation> Live<Op> {
     pub(crate) fn stats(&self) -> RuleStats {
         // Read in this order, a hit in between can only show as a miss that is not counted yet.
         let hits = self.gate.hits();
-        let capped = self.capped.load(Ordering::Relaxed);
-        let unsupported = self.unsupported.load(Ordering::Relaxed);
+        let capped = self.capped.load(Ordering::Acquire);
+        let unsupported = self.unsupported.load(Ordering::Acquire);
         let matching = self.matching.load(Ordering::Relaxed);
         RuleStats {
             rule: self.label.to_string(),
@@ -171,7 +168,20 @@ impl<Op: Operation> Live<Op> {
     }
 }
 
-/// Which caps one operation has been counted in, so that several rules under one cap count it once.
+/// The window of a rule in the clock's time. An end past what the clock can say is no end; a start past it never comes.
+struct Window {
+    from: Option<Instant>,
+    until: Option<Instant>,
+}
+
+impl Window {
+    fn contains(&self, now: Instant) -> bool {
+        self.from.is_some_and(|from| now >= from) && self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Which caps one operation has been counted in, so that several rules under one cap count it once. Its places are given
+/// back when it is dropped: with the hit, or by a panic in the matcher of a later rule.
 #[derive(Default)]
 pub(crate) struct CapScratch {
     first: Option<CapUse>,
@@ -220,20 +230,12 @@ impl CapScratch {
             used.cap.take_back();
         }
     }
-
-    /// The caps that the operation stays under until it is over.
-    pub(crate) fn into_permits(mut self) -> (Option<CapPermit>, Vec<CapPermit>) {
-        let permit = |used: CapUse| used.entered.then_some(CapPermit(used.cap));
-        let first = self.first.take().and_then(permit);
-        (first, std::mem::take(&mut self.more).into_iter().filter_map(permit).collect())
-    }
 }
 
-/// A place under a cap, given back when the operation is over.
-pub(crate) struct CapPermit(Arc<Cap>);
-
-impl Drop for CapPermit {
+impl Drop for CapUse {
     fn drop(&mut self) {
-        self.0.leave();
+        if self.entered {
+            self.cap.leave();
+        }
     }
 }

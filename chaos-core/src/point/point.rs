@@ -132,10 +132,12 @@ impl<Op: Operation> Point<Op> {
             return Err(error);
         }
         let inner = &*self.inner;
+        // The label may be written by code of the operation's author, which may look at this point: not under the lock.
+        let label = rule.label();
         let live = {
             let _changing = lock(&inner.changing);
             let rules = inner.rules.load_full();
-            let label = unique_label(rule.label(), &rules);
+            let label = unique_label(label, &rules);
             let stream = inner.shared.dice.stream(&["point", &inner.name, "rule", &label]);
             let live = Arc::new(Live::new(id, label, stream, rule, cap, inner.shared.clock.now()));
             let mut next = Vec::clone(&rules);
@@ -218,25 +220,33 @@ impl<Op: Operation> Inner<Op> {
             }
         }
         if let Some(hit) = &mut hit {
-            hit.keep(caps.into_permits());
+            hit.keep(caps);
         }
         hit
     }
 
     fn tell(&self, live: &Live<Op>, ordinal: u64, hit: &Hit<Op>) {
         tracing::debug!(
-            target: "chaos", point = %self.name, rule = %live.label, ordinal, added = ?hit.added(), "hit"
+            target: "chaos", point = %self.name, rule = %live.label, ordinal, delay = ?hit.last_delay(), "hit"
         );
         #[cfg(feature = "metrics")]
-        metrics::counter!(
-            "chaos_hits_total", "point" => self.name.to_string(), "rule" => live.label.to_string()
-        )
-        .increment(1);
+        count(&self.name, live, hit.last_delay());
         if self.shared.hub.is_heard() {
             let (point, rule) = (self.name.clone(), live.label.clone());
             self.shared.hub.send(&Event::Hit { point, rule, ordinal, delay: hit.last_delay() });
         }
     }
+}
+
+#[cfg(feature = "metrics")]
+fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: std::time::Duration) {
+    let labels = [("point", Arc::clone(point)), ("rule", Arc::clone(&live.label))]
+        .map(|(key, value)| metrics::Label::new(key, value))
+        .to_vec();
+    if matches!(live.action, Action::Delay(..)) {
+        metrics::histogram!("chaos_delay_seconds", labels.clone()).record(delay.as_secs_f64());
+    }
+    metrics::counter!("chaos_hits_total", labels).increment(1);
 }
 
 fn lock(mutex: &Mutex<()>) -> impl Sized + '_ {

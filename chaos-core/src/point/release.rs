@@ -1,9 +1,11 @@
 //! [`Release`]: lets go, once and for all, whatever a rule holds.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Debug, Default)]
 pub(crate) struct Release {
@@ -36,34 +38,59 @@ impl Release {
 
     /// Ready once [`fire`](Release::fire) was called. `ticket` remembers the caller between polls.
     pub(crate) fn poll(&self, ticket: &mut Option<u64>, cx: &Context<'_>) -> Poll<()> {
+        {
+            let state = self.lock();
+            if state.released {
+                return Poll::Ready(());
+            }
+            let known = ticket.and_then(|key| state.waiting.get(&key));
+            if known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+        }
+        // Cloning or dropping a waker may run code of its executor, down to the drop of another operation held here: never
+        // under the lock.
+        let waker = cx.waker().clone();
         let mut state = self.lock();
         if state.released {
+            drop(state);
             return Poll::Ready(());
         }
         let key = *ticket.get_or_insert_with(|| {
             state.next += 1;
             state.next
         });
-        match state.waiting.get_mut(&key) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => drop(state.waiting.insert(key, cx.waker().clone())),
-        }
+        let old = state.waiting.insert(key, waker);
+        drop(state);
+        drop(old);
         Poll::Pending
     }
 
     /// Forgets a caller that will not poll again.
     pub(crate) fn forget(&self, ticket: &mut Option<u64>) {
         if let Some(key) = ticket.take() {
-            self.lock().waiting.remove(&key);
+            let waker = self.lock().waiting.remove(&key);
+            drop(waker);
         }
     }
 
-    /// Blocks the thread until released, or for `at_most`.
-    pub(crate) fn wait(&self, at_most: Option<Duration>) {
-        let state = self.lock();
-        match at_most {
-            None => drop(self.blocked.wait_while(state, |state| !state.released)),
-            Some(most) => drop(self.blocked.wait_timeout_while(state, most, |state| !state.released)),
+    /// Blocks the thread until released, or for `at_most`. True when it was released.
+    pub(crate) fn wait(&self, at_most: Option<Duration>) -> bool {
+        // A time past what the clock can say is no limit.
+        let end = at_most.and_then(|most| Instant::now().checked_add(most));
+        let mut state = self.lock();
+        while !state.released {
+            state = match end {
+                None => self.blocked.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(end) => {
+                    let left = end.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.blocked.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
+        true
     }
 }

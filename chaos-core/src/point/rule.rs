@@ -117,33 +117,27 @@ impl<Op: Operation> Rule<Op> {
     /// The matching operations with these numbers, in the grammar of [`Ordinals`]: `"2..10+2"`.
     ///
     /// # Errors
-    /// What the grammar does not know.
+    /// What the grammar does not know; numbers that were chosen already.
     pub fn nth(mut self, ordinals: &str) -> Result<Self> {
-        self.occurrence = self.occurrence.ordinals(ordinals.parse()?);
+        self.occurrence = self.occurrence.ordinals(ordinals.parse()?)?;
         Ok(self)
     }
 
     /// The first `n` matching operations.
     ///
     /// # Errors
-    /// Zero.
+    /// Zero; numbers that were chosen already.
     pub fn first(mut self, n: u64) -> Result<Self> {
-        if n == 0 {
-            return Err(Error::invalid("the first 0 operations are none: use 1 or more"));
-        }
-        self.occurrence = self.occurrence.ordinals(Ordinals::try_new(1, n, 1)?);
+        self.occurrence = self.occurrence.ordinals(Ordinals::first(n)?)?;
         Ok(self)
     }
 
     /// Every `n`-th matching operation: `n`, `2n`, `3n` and so on.
     ///
     /// # Errors
-    /// Zero.
+    /// Zero; numbers that were chosen already.
     pub fn every(mut self, n: u64) -> Result<Self> {
-        if n == 0 {
-            return Err(Error::invalid("every 0th operation is none: use 1 or more"));
-        }
-        self.occurrence = self.occurrence.ordinals(Ordinals::try_new(n, u64::MAX, n)?);
+        self.occurrence = self.occurrence.ordinals(Ordinals::every(n)?)?;
         Ok(self)
     }
 
@@ -196,6 +190,12 @@ impl<Op: Operation> Rule<Op> {
             Some(matcher) => format!("{} when {matcher}", self.occurrence),
             None => self.occurrence.to_string(),
         }
+    }
+
+    #[cfg(feature = "rules")]
+    pub(crate) fn occurrence(mut self, occurrence: Occurrence) -> Self {
+        self.occurrence = occurrence;
+        self
     }
 }
 

@@ -125,6 +125,9 @@ impl<T: Step> Operation for T {
 impl<T: Step> Point<T> {
     /// Passes this point: waits, fails, hangs or panics as the rules say; otherwise goes on at once.
     ///
+    /// A point knows nothing of what comes after it, so a delay after the operation is waited for here too, and the first
+    /// effect comes when all delays are over.
+    ///
     /// # Errors
     /// What an error rule made.
     #[inline]
@@ -134,13 +137,13 @@ impl<T: Step> Point<T> {
         }
         let Some(mut hit) = self.decide(step, Abilities::ERROR) else { return Ok(()) };
         poll_fn(|cx| hit.poll_before(cx)).await;
+        poll_fn(|cx| hit.poll_after(cx)).await;
         match hit.effect() {
             Some(StepEffect::Error(make)) => return Err(make(step)),
             Some(StepEffect::Panic(message)) => injected_panic(message),
             Some(StepEffect::Hang) => poll_fn(|cx| hit.poll_hang(cx)).await,
             None => {}
         }
-        poll_fn(|cx| hit.poll_after(cx)).await;
         Ok(())
     }
 

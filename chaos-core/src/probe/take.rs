@@ -2,8 +2,8 @@
 
 use tokio::task::JoinSet;
 
-use super::reading::{Finding, Reading};
 use super::Probe;
+use super::reading::{Finding, Reading};
 use crate::clock::Clock;
 
 /// What a probe said, judged.

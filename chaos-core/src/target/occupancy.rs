@@ -59,7 +59,9 @@ impl Occupancy {
     /// What the blast radius makes of operations, in words.
     pub(crate) fn allowed_of_operations(&self) -> String {
         match (self.radius.percent, self.radius.count) {
-            (Some(percent), Some(count)) => format!("at most {percent} of matching operations, {count} at once"),
+            (Some(percent), Some(count)) => {
+                format!("at most {percent} of matching operations, {count} at once")
+            }
             (Some(percent), None) => format!("at most {percent} of matching operations"),
             (None, Some(count)) => format!("at most {count} operations at once"),
             (None, None) => "no cap".to_owned(),
