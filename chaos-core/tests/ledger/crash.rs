@@ -10,7 +10,7 @@ use std::time::Duration;
 use chaos_core::ledger::sweep;
 use chaos_core::units::secs;
 use chaos_core::{Ledger, Undos};
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Resource, Rlimit, Signal, getpid, kill_process, setrlimit};
 
 use crate::helper::{FileHeld, Place, World, entry};
 
@@ -122,6 +122,18 @@ async fn a_live_run_of_another_process_is_left_alone_until_it_is_killed() {
     assert_found(&place, "after the kill");
 }
 
+#[tokio::test]
+async fn more_dead_runs_than_there_are_descriptors() {
+    let place = Place::new();
+    FILES.iter().for_each(|name| drop(place.file(name, &content(name))));
+    for _ in 0..200 {
+        place.change(&place.open(), "a", "chaos");
+    }
+    let status = run("sweep with 300 descriptors", &place).wait().unwrap();
+    assert!(status.success(), "{status}");
+    assert_found(&place, "after the sweep");
+}
+
 /// Not a test of its own: the run that the others kill. Without a job there is nothing to do.
 #[test]
 fn the_other_process() {
@@ -141,6 +153,12 @@ impl Other<'_> {
     async fn live(&self) {
         let dir = self.home.join("ledger");
         let undos = Undos::none().with::<FileHeld>(World::default()).unwrap();
+        if self.job == "sweep with 300 descriptors" {
+            setrlimit(Resource::Nofile, Rlimit { current: Some(300), maximum: Some(300) }).unwrap();
+            let swept = sweep(dir, &undos).await.unwrap();
+            assert!(swept.is_clean() && swept.reverted().len() == 200, "{swept}");
+            return;
+        }
         if let Some(reverts) = self.job.strip_prefix("sweep ") {
             return self.sweep(&dir, reverts.parse().unwrap()).await;
         }
@@ -233,8 +251,8 @@ impl Other<'_> {
 }
 
 fn ready() {
-    println!("ready");
-    std::io::stdout().flush().unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "ready").and_then(|()| out.flush()).unwrap();
 }
 
 fn die() -> ! {

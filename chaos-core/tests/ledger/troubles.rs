@@ -141,6 +141,21 @@ async fn a_damaged_line_is_reported_and_the_others_are_reverted() {
 }
 
 #[tokio::test]
+async fn a_torn_end_does_not_spoil_what_the_sweep_writes_behind_it() {
+    let place = Place::new();
+    three_changed(&place);
+    let (name, bytes) = place.listing().remove(0);
+    place.plant(&name, [&bytes[..], b"\n0a1b2c3d {\"strike\":["].concat());
+    place.world.tell(&place.path("a"), Act::Fail);
+    assert_eq!(targets(place.sweep().await.reverted()), ["c", "b"]);
+    place.world.heal();
+    let swept = place.sweep().await;
+    assert!(swept.is_clean(), "{swept}");
+    assert_eq!(targets(swept.reverted()), ["a"]);
+    place.assert_no_ledgers();
+}
+
+#[tokio::test]
 async fn a_damaged_header_does_not_cost_the_entries() {
     let place = Place::new();
     three_changed(&place);
