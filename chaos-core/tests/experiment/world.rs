@@ -1,5 +1,4 @@
 //! A third party's fault, as a user would write it: a file gets wrong contents.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target, 
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone)]
-pub struct File(pub PathBuf);
+pub(crate) struct File(pub(crate) PathBuf);
 
 impl Target for File {
     const UNIT: &'static str = "file";
@@ -20,34 +19,34 @@ impl Target for File {
 
 /// What goes wrong in it, for tests of what then happens.
 #[derive(Debug, Clone, Default)]
-pub struct Trouble {
+pub(crate) struct Trouble {
     /// The inject fails after the effect.
-    pub half_way: bool,
-    pub panics: bool,
+    pub(crate) half_way: bool,
+    pub(crate) panics: bool,
     /// Says it is not in force.
-    pub unseen: bool,
+    pub(crate) unseen: bool,
     /// The revert fails this often.
-    pub stuck: u32,
+    pub(crate) stuck: u32,
 }
 
 #[derive(Debug)]
-pub struct WrongContents {
-    pub contents: &'static str,
-    pub trouble: Trouble,
-    pub injected: Arc<AtomicU32>,
+pub(crate) struct WrongContents {
+    pub(crate) contents: &'static str,
+    pub(crate) trouble: Trouble,
+    pub(crate) injected: Arc<AtomicU32>,
 }
 
 impl WrongContents {
-    pub fn new(contents: &'static str) -> Self {
+    pub(crate) fn new(contents: &'static str) -> Self {
         Self { contents, trouble: Trouble::default(), injected: Arc::default() }
     }
-    pub fn with(contents: &'static str, trouble: Trouble) -> Self {
+    pub(crate) fn with(contents: &'static str, trouble: Trouble) -> Self {
         Self { trouble, ..Self::new(contents) }
     }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub struct PutBack {
+pub(crate) struct PutBack {
     path: PathBuf,
     found: Vec<u8>,
     stuck: u32,
@@ -105,7 +104,7 @@ impl Fault for WrongContents {
 }
 
 /// Files that hold `right`.
-pub fn files(dir: &Path, n: usize) -> Vec<File> {
+pub(crate) fn files(dir: &Path, n: usize) -> Vec<File> {
     (0..n)
         .map(|i| {
             let path = dir.join(format!("app-{i}.conf"));
@@ -115,10 +114,10 @@ pub fn files(dir: &Path, n: usize) -> Vec<File> {
         .collect()
 }
 
-pub fn contents(files: &[File]) -> Vec<String> {
+pub(crate) fn contents(files: &[File]) -> Vec<String> {
     files.iter().map(|file| std::fs::read_to_string(&file.0).unwrap()).collect()
 }
 
-pub fn wrong(files: &[File]) -> usize {
+pub(crate) fn wrong(files: &[File]) -> usize {
     contents(files).iter().filter(|contents| *contents != "right").count()
 }

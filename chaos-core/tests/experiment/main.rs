@@ -1,7 +1,7 @@
 //! Every outcome of an experiment, and what is left of the world after it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-mod common;
+mod world;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -11,10 +11,10 @@ use chaos_core::experiment::Progress;
 use chaos_core::point::{Step, step};
 use chaos_core::units::{ms, secs};
 use chaos_core::{
-    BlastRadius, Chaos, Delay, Experiment, Fault, Ledger, Mode, Outcome, Point, Probe, Report, Targets,
-    Undos, probe,
+    BlastRadius, Chaos, Clock, Delay, Experiment, Fault, Ledger, Mode, Outcome, Point, Probe, Report,
+    Targets, Undos, probe,
 };
-use common::{File, PutBack, Trouble, WrongContents, files, wrong};
+use world::{File, PutBack, Trouble, WrongContents, files, wrong};
 
 struct Commit;
 impl Step for Commit {
@@ -80,7 +80,9 @@ async fn held_with_an_inline_and_a_stateful_fault_under_one_blast_radius() {
         .blast_radius(BlastRadius::percent(40).unwrap())
         .lasting(secs(2))
         .ledger(ledger())
-        .progress(move |_| drop(seen.fetch_max(wrong(&watched) as u32, Ordering::SeqCst)))
+        .progress(move |_| {
+            seen.fetch_max(wrong(&watched) as u32, Ordering::SeqCst);
+        })
         .run()
         .await
         .unwrap();
@@ -251,7 +253,7 @@ async fn an_abort_from_any_task_reverts() {
         .ledger(ledger());
     let abort = experiment.abort_handle();
     let run = tokio::spawn(experiment.run());
-    tokio::time::sleep(secs(5)).await;
+    Clock::auto().sleep(secs(5)).await;
     assert_eq!(wrong(&files), 2);
     abort.abort("enough");
     abort.abort("not the first");
@@ -608,7 +610,7 @@ async fn until(is_so: impl Fn() -> bool) {
         if is_so() {
             return;
         }
-        tokio::time::sleep(ms(10)).await;
+        Clock::auto().sleep(ms(10)).await;
     }
     panic!("it did not come about within 10 s");
 }
