@@ -62,7 +62,9 @@ impl<Op: Operation> Attachment<Op> {
         self.decide_armed(operation)
     }
 
+    // Out of line, so that a wrapper's way for an operation that passes stays a load and a branch.
     #[cfg(not(chaos_loom))]
+    #[inline(never)]
     fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
         self.point.inner.decide(self.rules.load(), operation, self.able)
     }

@@ -154,6 +154,11 @@ impl<Op: Operation> Hit<Op> {
         }
     }
 
+    /// The name of the effect's rule, for what the effect says of itself: an injected error, an event.
+    pub fn rule(&self) -> Option<Arc<str>> {
+        self.effect.as_ref().map(|part| Arc::clone(&part.live.label))
+    }
+
     /// The dice of the effect's rule for this operation: positions, bytes. The same for the same seed.
     pub fn rolls(&self) -> Option<Rolls> {
         self.effect.as_ref().map(|part| part.live.stream().rng(part.ordinal))
