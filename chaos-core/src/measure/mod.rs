@@ -9,6 +9,7 @@
 //! | `recorder` | [`Recorder`], shared by whoever records and whoever asks |
 //! | `call` | [`Call`], one call in flight |
 //! | `window` | [`Window`], the answer over a stretch of time |
+//! | `metric` | [`Metric`], the same as probes: error rate, percentiles, throughput |
 //! | `history`, `bucket` | the histograms and how they age |
 //!
 //! ```
@@ -33,11 +34,13 @@
 mod bucket;
 mod call;
 mod history;
+mod metric;
 mod recorder;
 #[cfg(test)]
 mod tests;
 mod window;
 
 pub use call::Call;
+pub use metric::{Measured, Metric, PerSecond, Share};
 pub use recorder::Recorder;
 pub use window::{Latency, Window};

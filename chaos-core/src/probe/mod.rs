@@ -41,6 +41,7 @@ pub struct Probe {
     name: String,
     measure: Arc<Measure>,
     tolerance: Option<Tolerance>,
+    tolerated: Option<String>,
     every: Duration,
     timeout: Duration,
     retries: u32,
@@ -92,6 +93,7 @@ where
         name: name.into(),
         measure: Arc::new(move || -> BoxFuture<Result<Reading>> { Box::pin(measure()) }),
         tolerance: None,
+        tolerated: None,
         every: ms(500),
         timeout: secs(2),
         retries: 0,
@@ -146,7 +148,17 @@ impl Probe {
 
     /// What is tolerable, in words.
     pub fn tolerance(&self) -> String {
-        self.tolerance.map_or_else(|| "holds".to_owned(), |tolerance| tolerance.to_string())
+        match (&self.tolerated, self.tolerance) {
+            (Some(words), _) => words.clone(),
+            (None, Some(tolerance)) => tolerance.to_string(),
+            (None, None) => "holds".to_owned(),
+        }
+    }
+
+    /// Says what is tolerable in words of one's own, with units: "at most 250 ms".
+    pub fn tolerating(mut self, words: impl Into<String>) -> Self {
+        self.tolerated = Some(words.into());
+        self
     }
 
     /// How often it is taken while faults are in force; 500 ms unless said otherwise.

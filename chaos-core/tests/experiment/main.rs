@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chaos_core::experiment::Progress;
+use chaos_core::measure::Recorder;
 use chaos_core::point::{Step, step};
 use chaos_core::units::{ms, secs};
 use chaos_core::{
@@ -613,4 +614,65 @@ async fn until(is_so: impl Fn() -> bool) {
         Clock::auto().sleep(ms(10)).await;
     }
     panic!("it did not come about within 10 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metrics_of_a_client_are_the_steady_state_and_the_timeline() {
+    let chaos = Chaos::seeded(7);
+    let point = chaos.point::<Commit>("commit").unwrap();
+    let client = Recorder::new("commits");
+    let (clock, passing, calls) = (chaos.clock().clone(), point.clone(), client.clone());
+    tokio::spawn(async move {
+        loop {
+            let call = calls.start(clock.now());
+            let done = passing.pass(&Commit).await;
+            call.end(clock.now(), done.is_ok());
+            clock.sleep(ms(5)).await;
+        }
+    });
+    let experiment = |most_errors: f64| {
+        Experiment::new(&chaos, "commits survive")
+            .steady_state(client.error_rate().at_most(most_errors).unwrap().every(ms(100)))
+            .steady_state(client.p99().at_most(ms(50)).unwrap().every(ms(100)))
+            .steady_state(client.throughput().at_least(50.0).unwrap().every(ms(100)))
+            .fault(step::latency(Delay::fixed(ms(20))).probability(0.2).unwrap().at(point.clone()))
+            .fault(
+                step::error(|_: &Commit| std::io::ErrorKind::Other.into())
+                    .every(5)
+                    .unwrap()
+                    .at(point.clone()),
+            )
+            .blast_radius(all())
+            .lasting(secs(5))
+            .measuring(&client)
+    };
+    let report = experiment(0.25).run().await.unwrap();
+    assert!(report.held(), "{report}");
+    let timeline = report.timeline.as_ref().unwrap();
+    assert_eq!(timeline.windows.len(), 2);
+    assert!(timeline.points.iter().map(|point| point.errors).sum::<u64>() > 50, "{timeline:?}");
+    assert_eq!(report.probes[0].tolerance, "at most 25 %");
+    // Until the window has forgotten the faults.
+    chaos.clock().sleep(secs(2)).await;
+    let report = experiment(0.05).run().await.unwrap();
+    assert_eq!(report.outcome, Outcome::Broken, "{report}");
+    assert!(reason(&report).starts_with("commits: error rate over 1s: "), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_calls_gives_no_verdict_and_is_refused_before() {
+    let client = Recorder::new("idle");
+    let chaos = Chaos::seeded(7);
+    let report = Experiment::new(&chaos, "x")
+        .steady_state(client.error_rate().at_most(0.01).unwrap())
+        .fault(step::hang::<Commit>().at(chaos.point("commit").unwrap()))
+        .blast_radius(all())
+        .lasting(secs(1))
+        .run()
+        .await
+        .unwrap();
+    assert_eq!(report.outcome, Outcome::Refused);
+    assert!(reason(&report).contains("no calls in the last 1s"), "{report}");
+    assert!(client.error_rate().at_most(f64::NAN).unwrap_err().is_invalid());
+    assert!(client.p99().over(secs(0)).at_most(ms(1)).unwrap_err().is_invalid());
 }
