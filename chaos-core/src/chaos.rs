@@ -76,7 +76,7 @@ impl Chaos {
     ///
     /// # Errors
     /// An empty or unprintable name, or a name that is taken by a point for another kind of operation.
-    pub fn point<Op: Operation>(&self, name: &str) -> Result<Point<Op>> {
+    pub fn point<Op: Operation + 'static>(&self, name: &str) -> Result<Point<Op>> {
         let name = valid_name("point", name.to_owned())?;
         let mut points = self.lock();
         let point = points
@@ -127,7 +127,7 @@ pub(crate) trait AnyPoint: Send + Sync {
     fn revert_all(&self);
 }
 
-impl<Op: Operation> AnyPoint for Point<Op> {
+impl<Op: Operation + 'static> AnyPoint for Point<Op> {
     fn as_any(&self) -> &dyn Any {
         self
     }

@@ -53,7 +53,7 @@ impl<Op> fmt::Debug for Disarm<Op> {
     }
 }
 
-impl<Op: Operation> Undo for Disarm<Op> {
+impl<Op: Operation + 'static> Undo for Disarm<Op> {
     const KIND: &'static str = "chaos/disarm/1";
     type Via = Point<Op>;
 
@@ -67,7 +67,7 @@ impl<Op: Operation> Undo for Disarm<Op> {
     }
 }
 
-impl<Op: Operation> Fault for Rule<Op> {
+impl<Op: Operation + 'static> Fault for Rule<Op> {
     type Target = Point<Op>;
     type Undo = Disarm<Op>;
 
