@@ -79,7 +79,7 @@ impl Chaos {
     ///
     /// # Errors
     /// An empty or unprintable name, or a name that is taken by a point for another kind of operation.
-    pub fn point<Op: Operation>(&self, name: &str) -> Result<Point<Op>> {
+    pub fn point<Op: Operation + 'static>(&self, name: &str) -> Result<Point<Op>> {
         let name = valid_name("point", name.to_owned())?;
         let mut points = self.lock();
         let point = points
@@ -145,7 +145,7 @@ pub(crate) trait AnyPoint: Send + Sync {
     fn ready(&self, entry: &crate::rules::Entry) -> Result<Box<dyn crate::rules::ReadyRule>>;
 }
 
-impl<Op: Operation> AnyPoint for Point<Op> {
+impl<Op: Operation + 'static> AnyPoint for Point<Op> {
     fn as_any(&self) -> &dyn Any {
         self
     }

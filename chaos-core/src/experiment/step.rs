@@ -37,7 +37,7 @@ impl Step {
     }
 }
 
-impl<Op: Operation> From<At<Op>> for Step {
+impl<Op: Operation + 'static> From<At<Op>> for Step {
     fn from(at: At<Op>) -> Self {
         Self::new(at)
     }
@@ -49,7 +49,7 @@ impl<F: Fault> From<On<F>> for Step {
     }
 }
 
-impl<Op: Operation> At<Op> {
+impl<Op: Operation + 'static> At<Op> {
     /// Starts this long after its stage does.
     pub fn after(self, delay: Duration) -> Step {
         Step::from(self).after(delay)

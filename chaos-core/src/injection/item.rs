@@ -94,12 +94,12 @@ impl<F: Fault> Item for FaultItem<F> {
 }
 
 /// A rule at its point: the same, with the rule's counters and a revert that waits for nothing.
-pub(crate) struct RuleItem<Op: Operation> {
+pub(crate) struct RuleItem<Op: Operation + 'static> {
     pub(crate) inner: FaultItem<Rule<Op>>,
     pub(crate) live: OnceLock<Arc<Live<Op>>>,
 }
 
-impl<Op: Operation> RuleItem<Op> {
+impl<Op: Operation + 'static> RuleItem<Op> {
     fn remember(&self) {
         if let Some(live) = self.inner.target.find(self.inner.plan.undo().id()) {
             // Set by the first look after the inject; later looks find the same one.
@@ -108,7 +108,7 @@ impl<Op: Operation> RuleItem<Op> {
     }
 }
 
-impl<Op: Operation> Item for RuleItem<Op> {
+impl<Op: Operation + 'static> Item for RuleItem<Op> {
     fn unit(&self) -> &'static str {
         self.inner.unit()
     }

@@ -195,7 +195,7 @@ impl<F: Fault> Work for On<F> {
     }
 }
 
-impl<Op: Operation> At<Op> {
+impl<Op: Operation + 'static> At<Op> {
     async fn plan(&self, occupancy: &Occupancy) -> Result<(Looked, FaultItem<crate::point::Rule<Op>>)> {
         let plan = self.rule.prepare(&self.point).await?;
         let looked = Looked {
@@ -220,7 +220,7 @@ impl<Op: Operation> At<Op> {
     }
 }
 
-impl<Op: Operation> Work for At<Op> {
+impl<Op: Operation + 'static> Work for At<Op> {
     fn title(&self) -> String {
         self.rule.label()
     }

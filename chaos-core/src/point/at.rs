@@ -20,13 +20,13 @@ pub struct At<Op: Operation> {
     pub(crate) point: Point<Op>,
 }
 
-impl<Op: Operation> At<Op> {
+impl<Op: Operation + 'static> At<Op> {
     pub(crate) fn new(rule: Rule<Op>, point: Point<Op>) -> Self {
         Self { rule, point }
     }
 }
 
-impl<Op: Operation> Clone for At<Op> {
+impl<Op: Operation + 'static> Clone for At<Op> {
     fn clone(&self) -> Self {
         Self { rule: self.rule.clone(), point: self.point.clone() }
     }
@@ -53,7 +53,7 @@ impl<Op> fmt::Debug for Disarm<Op> {
     }
 }
 
-impl<Op: Operation> Undo for Disarm<Op> {
+impl<Op: Operation + 'static> Undo for Disarm<Op> {
     const KIND: &'static str = "chaos/disarm/1";
     type Via = Point<Op>;
 
@@ -67,7 +67,7 @@ impl<Op: Operation> Undo for Disarm<Op> {
     }
 }
 
-impl<Op: Operation> Fault for Rule<Op> {
+impl<Op: Operation + 'static> Fault for Rule<Op> {
     type Target = Point<Op>;
     type Undo = Disarm<Op>;
 

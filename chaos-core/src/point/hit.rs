@@ -149,7 +149,7 @@ impl<Op: Operation> Hit<Op> {
     pub fn effect(&self) -> Option<&Op::Effect> {
         let part = self.effect.as_ref()?;
         match &part.live.action {
-            Action::Effect(effect) if !part.live.gate.is_closed() => Some(effect),
+            Action::Effect(effect) if !part.live.gate.is_closed() => Some(effect.effect()),
             _ => None,
         }
     }
@@ -165,7 +165,10 @@ impl<Op: Operation> Hit<Op> {
     }
 
     /// A watch on the effect's rule that outlives the hit: for effects that go on after the answer, in a body.
-    pub fn watch(&self) -> Watch {
+    pub fn watch(&self) -> Watch
+    where
+        Op: 'static,
+    {
         Watch { live: self.effect.as_ref().map(|part| Arc::clone(&part.live) as _), ticket: None }
     }
 

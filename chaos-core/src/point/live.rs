@@ -68,7 +68,7 @@ impl<Op: Operation> Live<Op> {
                 .window
                 .map(|(from, until)| Window { from: now.checked_add(from), until: now.checked_add(until) }),
             needs: match &rule.action {
-                Action::Effect(effect) => Op::needs(effect),
+                Action::Effect(effect) => Op::needs(effect.effect()),
                 Action::Delay(..) => Abilities::NONE,
             },
             action: rule.action.clone(),

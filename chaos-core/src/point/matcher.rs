@@ -6,7 +6,39 @@ use std::ops::{BitAnd, BitOr, Not};
 use super::operation::Operation;
 use crate::sync::Arc;
 
-type Test<Op> = dyn for<'a> Fn(<Op as Operation>::View<'a>) -> bool + Send + Sync;
+/// A test of operations. A trait of its own and not `Fn(Op::View<'_>)`: with a projection in the types of points and
+/// rules, no task that holds one could be spawned if the operation's own types have lifetimes, `Box<dyn Error>` among
+/// them (the compiler proves `Send` of a task with every lifetime forgotten).
+trait Test<Op: Operation>: Send + Sync {
+    fn test(&self, operation: Op::View<'_>) -> bool;
+}
+
+impl<Op, F> Test<Op> for F
+where
+    Op: Operation,
+    F: for<'a> Fn(Op::View<'a>) -> bool + Send + Sync,
+{
+    #[inline]
+    fn test(&self, operation: Op::View<'_>) -> bool {
+        self(operation)
+    }
+}
+
+enum Combined<Op: Operation> {
+    Both(Arc<dyn Test<Op>>, Arc<dyn Test<Op>>),
+    Either(Arc<dyn Test<Op>>, Arc<dyn Test<Op>>),
+    Neither(Arc<dyn Test<Op>>),
+}
+
+impl<Op: Operation> Test<Op> for Combined<Op> {
+    fn test(&self, operation: Op::View<'_>) -> bool {
+        match self {
+            Self::Both(one, two) => one.test(operation) && two.test(operation),
+            Self::Either(one, two) => one.test(operation) || two.test(operation),
+            Self::Neither(one) => !one.test(operation),
+        }
+    }
+}
 
 /// Which operations a rule is about.
 ///
@@ -24,7 +56,7 @@ type Test<Op> = dyn for<'a> Fn(<Op as Operation>::View<'a>) -> bool + Send + Syn
 /// ```
 pub struct Matcher<Op: Operation> {
     description: String,
-    test: Arc<Test<Op>>,
+    test: Arc<dyn Test<Op>>,
 }
 
 impl<Op: Operation> Matcher<Op> {
@@ -39,49 +71,48 @@ impl<Op: Operation> Matcher<Op> {
     /// Whether `operation` matches.
     #[inline]
     pub fn matches(&self, operation: Op::View<'_>) -> bool {
-        (self.test)(operation)
+        self.test.test(operation)
     }
+}
 
+impl<Op: Operation + 'static> Matcher<Op> {
     /// Both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        let (one, two) = (self.test, other.test);
         Self {
             description: format!("({} and {})", self.description, other.description),
-            test: Arc::new(move |operation| one(operation) && two(operation)),
+            test: Arc::new(Combined::Both(self.test, other.test)),
         }
     }
 
     /// At least one.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        let (one, two) = (self.test, other.test);
         Self {
             description: format!("({} or {})", self.description, other.description),
-            test: Arc::new(move |operation| one(operation) || two(operation)),
+            test: Arc::new(Combined::Either(self.test, other.test)),
         }
     }
 }
 
-impl<Op: Operation> Not for Matcher<Op> {
+impl<Op: Operation + 'static> Not for Matcher<Op> {
     type Output = Self;
     fn not(self) -> Self {
-        let test = self.test;
         Self {
             description: format!("not {}", self.description),
-            test: Arc::new(move |operation| !test(operation)),
+            test: Arc::new(Combined::Neither(self.test)),
         }
     }
 }
 
-impl<Op: Operation> BitAnd for Matcher<Op> {
+impl<Op: Operation + 'static> BitAnd for Matcher<Op> {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {
         self.and(other)
     }
 }
 
-impl<Op: Operation> BitOr for Matcher<Op> {
+impl<Op: Operation + 'static> BitOr for Matcher<Op> {
     type Output = Self;
     fn bitor(self, other: Self) -> Self {
         self.or(other)

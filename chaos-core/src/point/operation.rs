@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 ///
 /// The view is what matchers see of one operation; it is `Copy` and taken by value, so that closures infer. The effect
 /// is what may happen to it besides a delay; the wrapper that owns the point carries it out.
-pub trait Operation: Sized + Send + Sync + 'static {
+pub trait Operation: Sized + Send + Sync {
     /// What one of them is called: "http request".
     const NAME: &'static str;
 
@@ -19,7 +19,7 @@ pub trait Operation: Sized + Send + Sync + 'static {
     type View<'a>: Copy;
 
     /// What can be done to it instead of, before or after letting it pass.
-    type Effect: Debug + Send + Sync + 'static;
+    type Effect: Debug + Send + Sync;
 
     /// One line for plans and reports.
     fn describe(effect: &Self::Effect) -> String {

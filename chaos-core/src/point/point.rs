@@ -118,10 +118,10 @@ impl<Op: Operation> Point<Op> {
         let Action::Effect(effect) = &rule.action else { return None };
         let able = Abilities::from_bits(self.inner.abilities.load(Ordering::Relaxed) as u8);
         let attached = self.inner.attached.load(Ordering::Relaxed) > 0;
-        (attached && !able.cover(Op::needs(effect))).then(|| {
+        (attached && !able.cover(Op::needs(effect.effect()))).then(|| {
             Error::refused(format!(
                 "{} at point {:?} needs a way to make the caller's error: give the wrapper there one",
-                Op::describe(effect),
+                Op::describe(effect.effect()),
                 self.name()
             ))
         })
@@ -263,7 +263,7 @@ fn unique_label<Op: Operation>(label: String, rules: &RuleList<Op>) -> String {
     (2..).map(|n| format!("{label} #{n}")).find(|label| !taken(label)).unwrap_or(label)
 }
 
-impl<Op: Operation> Target for Point<Op> {
+impl<Op: Operation + 'static> Target for Point<Op> {
     const UNIT: &'static str = "operation";
     fn id(&self) -> String {
         self.name().to_owned()

@@ -27,7 +27,20 @@ pub struct Rule<Op: Operation> {
 
 pub(crate) enum Action<Op: Operation> {
     Delay(Arc<Delay>, Place),
-    Effect(Arc<Op::Effect>),
+    Effect(Arc<dyn HasEffect<Op>>),
+}
+
+/// An effect behind a trait of the operation, and not `Op::Effect` itself: see `Test` of the matcher for why.
+pub(crate) trait HasEffect<Op: Operation>: Send + Sync {
+    fn effect(&self) -> &Op::Effect;
+}
+
+struct Has<T>(T);
+
+impl<Op: Operation<Effect = T>, T: Send + Sync> HasEffect<Op> for Has<T> {
+    fn effect(&self) -> &T {
+        &self.0
+    }
 }
 
 impl<Op: Operation> Clone for Action<Op> {
@@ -56,7 +69,7 @@ pub(crate) enum OnRevert {
     FinishDelay,
 }
 
-impl<Op: Operation> Rule<Op> {
+impl<Op: Operation + 'static> Rule<Op> {
     /// A delay before each operation it hits.
     pub fn delay(delay: Delay) -> Self {
         Self::of(Action::Delay(Arc::new(delay), Place::Before))
@@ -69,7 +82,7 @@ impl<Op: Operation> Rule<Op> {
 
     /// An effect on each operation it hits.
     pub fn effect(effect: Op::Effect) -> Self {
-        Self::of(Action::Effect(Arc::new(effect)))
+        Self::of(Action::Effect(Arc::new(Has(effect))))
     }
 
     fn of(action: Action<Op>) -> Self {
@@ -179,6 +192,14 @@ impl<Op: Operation> Rule<Op> {
         At::new(self, point)
     }
 
+    #[cfg(feature = "rules")]
+    pub(crate) fn occurrence(mut self, occurrence: Occurrence) -> Self {
+        self.occurrence = occurrence;
+        self
+    }
+}
+
+impl<Op: Operation> Rule<Op> {
     /// The name, or what the rule does where it has none.
     pub fn label(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.to_string())
@@ -190,12 +211,6 @@ impl<Op: Operation> Rule<Op> {
             Some(matcher) => format!("{} when {matcher}", self.occurrence),
             None => self.occurrence.to_string(),
         }
-    }
-
-    #[cfg(feature = "rules")]
-    pub(crate) fn occurrence(mut self, occurrence: Occurrence) -> Self {
-        self.occurrence = occurrence;
-        self
     }
 }
 
@@ -234,7 +249,7 @@ impl<Op: Operation> fmt::Display for Rule<Op> {
         match &self.action {
             Action::Delay(delay, Place::Before) => write!(f, "delay {delay}")?,
             Action::Delay(delay, Place::After) => write!(f, "delay after {delay}")?,
-            Action::Effect(effect) => f.write_str(&Op::describe(effect))?,
+            Action::Effect(effect) => f.write_str(&Op::describe(effect.effect()))?,
         }
         if let Some(matcher) = &self.matcher {
             write!(f, " when {matcher}")?;

@@ -55,7 +55,7 @@ struct Ready<Op: Operation> {
     rule: Rule<Op>,
 }
 
-impl<Op: Operation> Point<Op> {
+impl<Op: Operation + 'static> Point<Op> {
     pub(crate) fn ready(&self, entry: &Entry) -> Result<Box<dyn ReadyRule>> {
         let rule = entry.rule::<Op>()?;
         if let Some(error) = self.cannot_carry_out(&rule) {
@@ -65,7 +65,7 @@ impl<Op: Operation> Point<Op> {
     }
 }
 
-impl<Op: Operation> ReadyRule for Ready<Op> {
+impl<Op: Operation + 'static> ReadyRule for Ready<Op> {
     fn arm(&self) -> Result<ArmedRule> {
         let guard = self.point.arm(self.rule.clone())?;
         Ok(ArmedRule { guard: Box::new(guard) })
@@ -88,7 +88,7 @@ trait Guard: Send + Sync {
     fn is_reverted(&self) -> bool;
 }
 
-impl<Op: Operation> Guard for Armed<Op> {
+impl<Op: Operation + 'static> Guard for Armed<Op> {
     fn point(&self) -> &str {
         Armed::point(self).name()
     }

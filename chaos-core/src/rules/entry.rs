@@ -96,7 +96,7 @@ impl Entry {
     }
 
     /// The rule, in the words of its point's operation.
-    pub(crate) fn rule<Op: Operation>(&self) -> Result<Rule<Op>> {
+    pub(crate) fn rule<Op: Operation + 'static>(&self) -> Result<Rule<Op>> {
         let at = |field: &'static str| move |error: Error| error.context(path(self.index, field));
         let mut rule = match &self.action {
             Action::Delay(delay, Place::Before) => Rule::delay(delay.clone()),

@@ -52,8 +52,6 @@ impl<Req, Res, E> fmt::Debug for Call<Req, Res, E> {
 impl<Req, Res, E> Operation for Call<Req, Res, E>
 where
     Req: 'static,
-    Res: 'static,
-    E: 'static,
 {
     const NAME: &'static str = "call";
     type View<'a> = &'a Req;

@@ -7,8 +7,6 @@ use crate::layer::{Act, Reply, Turn, Wire};
 impl<Req, Res, E> Wire<(), Req, Res, E> for Call<Req, Res, E>
 where
     Req: 'static,
-    Res: 'static,
-    E: 'static,
 {
     type Answer = Res;
     // The error of a lost response: it is made of the request, which the call takes away.

@@ -30,7 +30,7 @@ pin_project! {
 }
 
 /// What a hit of `Op` on a service `S` is held in.
-pub type HeldOf<S, Op, X, Req> = Held<
+pub(super) type HeldOf<S, Op, X, Req> = Held<
     S,
     Op,
     X,

@@ -5,7 +5,13 @@ use std::marker::PhantomData;
 
 use chaos_core::{Operation, Point};
 use tower_layer::Layer;
+use tower_service::Service;
 
+use super::kind::Calls;
+#[cfg(feature = "http")]
+use super::kind::Exchanges;
+
+#[cfg(feature = "http")]
 use super::means::Means;
 #[cfg(feature = "http")]
 use super::means::{ErrorFrom, ErrorWith, NoError};
@@ -27,8 +33,6 @@ pub struct ChaosLayer<Op: Operation, X = (), M = DelayBeforeCall> {
 impl<Req, Res, E> ChaosLayer<Call<Req, Res, E>>
 where
     Req: 'static,
-    Res: 'static,
-    E: 'static,
 {
     /// A layer for services of any request, response and error type; the rules are those of [`call`](crate::call).
     pub fn call(point: Point<Call<Req, Res, E>>) -> Self {
@@ -84,15 +88,27 @@ impl<Op: Operation, X, M> ChaosLayer<Op, X, M> {
     }
 }
 
-impl<S, Op, X, M> Layer<S> for ChaosLayer<Op, X, M>
+impl<S, Req, Res, E, M> Layer<S> for ChaosLayer<Call<Req, Res, E>, (), M>
 where
-    Op: Operation,
-    X: Means + Clone,
+    S: Service<Req, Response = Res, Error = E>,
+    Req: 'static,
 {
-    type Service = ChaosService<S, Op, X, M>;
+    type Service = ChaosService<S, Calls<Req>, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ChaosService::new(inner, self.point.attach(X::ABILITIES), self.means.clone())
+        ChaosService::new(inner, &self.point, self.means)
+    }
+}
+
+#[cfg(feature = "http")]
+impl<S, X, M> Layer<S> for ChaosLayer<Http, X, M>
+where
+    X: Means + Clone,
+{
+    type Service = ChaosService<S, Exchanges<X>, M>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ChaosService::new(inner, &self.point, self.means.clone())
     }
 }
 

@@ -39,6 +39,7 @@
 
 mod future;
 mod held;
+mod kind;
 #[allow(clippy::module_inception)]
 mod layer;
 mod means;
@@ -47,6 +48,9 @@ mod start;
 mod wire;
 
 pub use future::ChaosFuture;
+#[cfg(feature = "http")]
+pub use kind::Exchanges;
+pub use kind::{Calls, Kind};
 pub use layer::ChaosLayer;
 pub use means::{ErrorFrom, ErrorWith, MakeError, Means, NoError};
 pub use service::ChaosService;

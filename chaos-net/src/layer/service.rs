@@ -4,30 +4,35 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
+use chaos_core::Point;
 use chaos_core::point::Attachment;
-use chaos_core::{Operation, Point};
 use tower_service::Service;
 
 use super::future::ChaosFuture;
 use super::held::HeldOf;
+use super::kind::Kind;
+use super::means::Means;
 use super::start::{DelayBeforeCall, Start};
 use super::wire::Wire;
 
 /// A service behind a point; made by [`ChaosLayer`](super::ChaosLayer).
-pub struct ChaosService<S, Op: Operation, X = (), M = DelayBeforeCall> {
+///
+/// `K` is what passes the point, [`Calls`](super::Calls) or HTTP exchanges, and `M` when the service is called.
+pub struct ChaosService<S, K: Kind<S>, M = DelayBeforeCall> {
     inner: S,
-    attachment: Attachment<Op>,
-    means: X,
+    attachment: Attachment<K::Op>,
+    means: K::Means,
     mode: PhantomData<fn() -> M>,
 }
 
-impl<S, Op: Operation, X, M> ChaosService<S, Op, X, M> {
-    pub(super) fn new(inner: S, attachment: Attachment<Op>, means: X) -> Self {
-        Self { inner, attachment, means, mode: PhantomData }
+impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
+    /// `inner` behind `point`.
+    pub fn new(inner: S, point: &Point<K::Op>, means: K::Means) -> Self {
+        Self { inner, attachment: point.attach(K::Means::ABILITIES), means, mode: PhantomData }
     }
 
     /// The point.
-    pub fn point(&self) -> &Point<Op> {
+    pub fn point(&self) -> &Point<K::Op> {
         self.attachment.point()
     }
 
@@ -47,16 +52,16 @@ impl<S, Op: Operation, X, M> ChaosService<S, Op, X, M> {
     }
 }
 
-impl<S, Op, X, M, Req> Service<Req> for ChaosService<S, Op, X, M>
+impl<S, K, M, Req> Service<Req> for ChaosService<S, K, M>
 where
     S: Service<Req>,
-    Op: Wire<X, Req, S::Response, S::Error>,
-    X: Clone,
+    K: Kind<S>,
+    K::Op: Wire<K::Means, Req, S::Response, S::Error>,
     M: Start<S>,
 {
-    type Response = Op::Answer;
+    type Response = <K::Op as Wire<K::Means, Req, S::Response, S::Error>>::Answer;
     type Error = S::Error;
-    type Future = ChaosFuture<S::Future, HeldOf<S, Op, X, Req>>;
+    type Future = ChaosFuture<S::Future, HeldOf<S, K::Op, K::Means, Req>>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -65,7 +70,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.attachment.decide(Op::view(&request)) {
+        match self.attachment.decide(K::Op::view(&request)) {
             None => ChaosFuture::pass(self.inner.call(request)),
             Some(hit) => {
                 let point = self.attachment.point();
@@ -75,13 +80,18 @@ where
     }
 }
 
-impl<S: Clone, Op: Operation, X: Clone, M> Clone for ChaosService<S, Op, X, M> {
+impl<S: Clone, K: Kind<S>, M> Clone for ChaosService<S, K, M> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.attachment.clone(), self.means.clone())
+        Self {
+            inner: self.inner.clone(),
+            attachment: self.attachment.clone(),
+            means: self.means.clone(),
+            mode: PhantomData,
+        }
     }
 }
 
-impl<S: fmt::Debug, Op: Operation, X, M> fmt::Debug for ChaosService<S, Op, X, M> {
+impl<S: fmt::Debug, K: Kind<S>, M> fmt::Debug for ChaosService<S, K, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChaosService")
             .field("inner", &self.inner)

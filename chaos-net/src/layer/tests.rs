@@ -83,7 +83,7 @@ impl Service<u32> for Single {
     }
 }
 
-fn numbers() -> (Point<Numbers>, ChaosService<Strict, Numbers>, Strict) {
+fn numbers() -> (Point<Numbers>, ChaosService<Strict, Calls<u32>>, Strict) {
     let point = Chaos::seeded(7).point::<Numbers>("numbers").unwrap();
     let strict = Strict::new();
     let service = ChaosLayer::call(point.clone()).layer(strict.clone());
@@ -190,7 +190,7 @@ async fn a_revert_lets_held_requests_go_at_once_and_untouched() {
     let tasks: Vec<_> = (0..100)
         .map(|n| {
             let mut service = service.clone();
-            tokio::spawn(async move { service.ready().await.unwrap().call(n + 20).await })
+            tokio::spawn(async move { ask(&mut service, n + 20).await })
         })
         .collect();
     tokio::task::yield_now().await;
@@ -227,7 +227,7 @@ async fn a_panic_in_a_matcher_or_closure_leaves_the_point_usable() {
     // The place under the first rule's limit came back with the panic.
     assert_eq!(ask(&mut service, 1).await, Ok(2));
     let mut dies = service.clone();
-    let died = tokio::spawn(async move { dies.ready().await.unwrap().call(5).await }).await;
+    let died = tokio::spawn(async move { ask(&mut dies, 5).await }).await;
     assert!(died.unwrap_err().is_panic());
     assert_eq!(ask(&mut service, 20).await, Err("no"));
     assert_eq!((counted.hits(), counted.stats().capped), (4, 0));
@@ -354,8 +354,8 @@ async fn what_is_not_send_stays_on_its_thread() {
 #[test]
 fn futures_are_send_where_their_parts_are_and_services_clone_where_theirs_do() {
     fn is_send<T: Send>() {}
-    is_send::<<ChaosService<Strict, Numbers> as Service<u32>>::Future>();
-    is_send::<ChaosService<Single, Numbers, (), DelayAfterCall>>();
+    is_send::<<ChaosService<Strict, Calls<u32>> as Service<u32>>::Future>();
+    is_send::<ChaosService<Single, Calls<u32>, DelayAfterCall>>();
 
     // Compiles only while the type has exactly one of these, that is, while it is not `Clone`.
     trait NotClone<A> {
@@ -363,9 +363,9 @@ fn futures_are_send_where_their_parts_are_and_services_clone_where_theirs_do() {
     }
     impl<T: ?Sized> NotClone<()> for T {}
     impl<T: ?Sized + Clone> NotClone<u8> for T {}
-    <ChaosService<Single, Numbers, (), DelayAfterCall> as NotClone<_>>::holds();
+    <ChaosService<Single, Calls<u32>, DelayAfterCall> as NotClone<_>>::holds();
     fn is_clone<T: Clone>() {}
-    is_clone::<ChaosService<Strict, Numbers>>();
+    is_clone::<ChaosService<Strict, Calls<u32>>>();
 }
 
 #[tokio::test(start_paused = true)]

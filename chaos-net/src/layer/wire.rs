@@ -2,7 +2,7 @@
 //!
 //! [`ChaosService`](super::ChaosService) knows when: it waits, calls and answers. A `Wire` knows what: what matchers
 //! see of a request, what stands in for a call, and what is done to an answer. [`Call`](crate::call::Call) and `Http`
-//! implement it; so can an operation of your own.
+//! implement it; so can an operation of your own, with a [`Kind`](super::Kind) that names it.
 //!
 //! ```
 //! use chaos_core::Operation;
