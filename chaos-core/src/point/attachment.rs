@@ -53,24 +53,29 @@ impl<Op: Operation> Attachment<Op> {
         self.able
     }
 
+    /// Whether no rule is armed: one relaxed load.
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        self.point.inner.is_off()
+    }
+
     /// Decides what happens to an operation, at the moment it is called: `None` lets it pass.
     #[inline]
     pub fn decide(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
-        if self.point.inner.is_off() {
-            return None;
-        }
-        self.decide_armed(operation)
+        if self.is_off() { None } else { self.decide_armed(operation) }
     }
 
-    // Out of line, so that a wrapper's way for an operation that passes stays a load and a branch.
+    /// As [`decide`](Attachment::decide), for a wrapper that has asked [`is_off`](Attachment::is_off) already, so as to
+    /// keep all else out of the way of operations that pass.
     #[cfg(not(chaos_loom))]
-    #[inline(never)]
-    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
+    #[inline]
+    pub fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
         self.point.inner.decide(self.rules.load(), operation, self.able)
     }
 
+    /// As [`decide`](Attachment::decide).
     #[cfg(chaos_loom)]
-    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
+    pub fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
         self.point.decide(operation, self.able)
     }
 }

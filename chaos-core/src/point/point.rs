@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::armed::Armed;
+use super::caps::CapScratch;
 use super::gate::Cap;
 use super::hit::Hit;
-use super::live::{CapScratch, Draw, Live};
+use super::live::Live;
 use super::operation::{Abilities, Operation};
 use super::rule::{Action, Rule};
 use super::stats::RuleStats;
@@ -15,7 +16,18 @@ use crate::event::Event;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Swap};
 use crate::target::Target;
 
-pub(crate) type RuleList<Op> = Vec<Arc<Live<Op>>>;
+/// The rules armed at a point, in arming order.
+pub(crate) struct RuleList<Op: Operation> {
+    pub(crate) rules: Vec<Arc<Live<Op>>>,
+    // Whether one of them is under a cap.
+    capped: bool,
+}
+
+impl<Op: Operation> RuleList<Op> {
+    fn new(rules: Vec<Arc<Live<Op>>>) -> Self {
+        Self { capped: rules.iter().any(|live| live.cap.is_some()), rules }
+    }
+}
 
 /// A named place in a process where operations of one kind pass: a client, a reader, a commit.
 ///
@@ -43,7 +55,7 @@ impl<Op: Operation> Point<Op> {
         let inner = Inner {
             name: name.into(),
             armed: AtomicBool::new(false),
-            rules: Swap::from_pointee(Vec::new()),
+            rules: Swap::from_pointee(RuleList::new(Vec::new())),
             changing: Mutex::new(()),
             next_id: AtomicU64::new(1),
             attached: AtomicUsize::new(0),
@@ -99,12 +111,12 @@ impl<Op: Operation> Point<Op> {
 
     /// The counters of the rules that are armed now, in arming order.
     pub fn stats(&self) -> Vec<RuleStats> {
-        self.inner.rules.load().iter().map(|live| live.stats()).collect()
+        self.inner.rules.load().rules.iter().map(|live| live.stats()).collect()
     }
 
     /// Reverts every rule here, whoever armed it.
     pub fn revert_all(&self) {
-        let ids: Vec<u64> = self.inner.rules.load().iter().map(|live| live.id).collect();
+        let ids: Vec<u64> = self.inner.rules.load().rules.iter().map(|live| live.id).collect();
         for id in ids {
             self.disarm(id);
         }
@@ -137,12 +149,12 @@ impl<Op: Operation> Point<Op> {
         let live = {
             let _changing = lock(&inner.changing);
             let rules = inner.rules.load_full();
-            let label = unique_label(label, &rules);
+            let label = unique_label(label, &rules.rules);
             let stream = inner.shared.dice.stream(&["point", &inner.name, "rule", &label]);
-            let live = Arc::new(Live::new(id, label, stream, rule, cap, inner.shared.clock.now()));
-            let mut next = Vec::clone(&rules);
+            let live = Arc::new(Live::new(id, label, stream, rule, cap, &inner.shared.clock));
+            let mut next = rules.rules.clone();
             next.push(Arc::clone(&live));
-            inner.rules.store(Arc::new(next));
+            inner.rules.store(Arc::new(RuleList::new(next)));
             inner.armed.store(true, Ordering::Release);
             live
         };
@@ -159,9 +171,9 @@ impl<Op: Operation> Point<Op> {
         {
             let _changing = lock(&inner.changing);
             let rules = inner.rules.load_full();
-            let next: RuleList<Op> = rules.iter().filter(|other| other.id != id).cloned().collect();
+            let next: Vec<_> = rules.rules.iter().filter(|other| other.id != id).cloned().collect();
             let armed = !next.is_empty();
-            inner.rules.store(Arc::new(next));
+            inner.rules.store(Arc::new(RuleList::new(next)));
             inner.armed.store(armed, Ordering::Release);
         }
         if first {
@@ -177,7 +189,7 @@ impl<Op: Operation> Point<Op> {
     }
 
     pub(crate) fn find(&self, id: u64) -> Option<Arc<Live<Op>>> {
-        self.inner.rules.load().iter().find(|live| live.id == id).cloned()
+        self.inner.rules.load().rules.iter().find(|live| live.id == id).cloned()
     }
 
     pub(crate) fn count_attachment(&self, able: Abilities) {
@@ -196,6 +208,7 @@ impl<Op: Operation> Inner<Op> {
         !self.armed.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn decide(
         &self,
         rules: &RuleList<Op>,
@@ -205,18 +218,69 @@ impl<Op: Operation> Inner<Op> {
         if !self.passed.load(Ordering::Relaxed) {
             self.passed.store(true, Ordering::Relaxed);
         }
+        if rules.capped {
+            return self.decide_under_caps(rules, operation, able);
+        }
+        let mut rest = rules.rules.iter();
+        while let Some(live) = rest.next() {
+            if live.matches(operation) {
+                if let Some(ordinal) = live.draw(able) {
+                    return Some(self.hit(live, ordinal, rest, operation, able));
+                }
+            }
+        }
+        None
+    }
+
+    /// The rule that hits first, and what the ones after it add.
+    #[inline(never)]
+    fn hit(
+        &self,
+        live: &Arc<Live<Op>>,
+        ordinal: u64,
+        rest: std::slice::Iter<'_, Arc<Live<Op>>>,
+        operation: Op::View<'_>,
+        able: Abilities,
+    ) -> Hit<Op> {
+        let mut hit = Hit::new(live, ordinal);
+        self.tell(live, ordinal, &hit);
+        for live in rest {
+            if hit.is_final() {
+                break;
+            }
+            if live.matches(operation) {
+                if let Some(ordinal) = live.draw(able) {
+                    hit.add(live, ordinal);
+                    self.tell(live, ordinal, &hit);
+                }
+            }
+        }
+        hit
+    }
+
+    #[inline(never)]
+    fn decide_under_caps(
+        &self,
+        rules: &RuleList<Op>,
+        operation: Op::View<'_>,
+        able: Abilities,
+    ) -> Option<Hit<Op>> {
         let mut caps = CapScratch::default();
-        let mut hit = None;
-        for live in rules {
-            if live.matcher.as_ref().is_some_and(|matcher| !matcher.matches(operation)) {
+        let mut hit: Option<Hit<Op>> = None;
+        for live in &rules.rules {
+            if !live.matches(operation) {
                 continue;
             }
-            let Draw::Hit(ordinal) = live.draw(able, &self.shared.clock, &mut caps) else { continue };
-            let hit = hit.get_or_insert_with(|| Hit::new(self.shared.clock.clone()));
-            let ends = hit.add(live, ordinal);
-            self.tell(live, ordinal, hit);
-            if ends {
-                break;
+            let Some(ordinal) = live.draw_under(able, &mut caps) else { continue };
+            match &mut hit {
+                Some(hit) => hit.add(live, ordinal),
+                None => hit = Some(Hit::new(live, ordinal)),
+            }
+            if let Some(hit) = &hit {
+                self.tell(live, ordinal, hit);
+                if hit.is_final() {
+                    break;
+                }
             }
         }
         if let Some(hit) = &mut hit {
@@ -225,6 +289,7 @@ impl<Op: Operation> Inner<Op> {
         hit
     }
 
+    #[inline(never)]
     fn tell(&self, live: &Live<Op>, ordinal: u64, hit: &Hit<Op>) {
         tracing::debug!(
             target: "chaos", point = %self.name, rule = %live.label, ordinal, delay = ?hit.last_delay(), "hit"
@@ -255,7 +320,7 @@ fn lock(mutex: &Mutex<()>) -> impl Sized + '_ {
 }
 
 /// Two rules of one name at one point draw from different dice: the second is "name #2".
-fn unique_label<Op: Operation>(label: String, rules: &RuleList<Op>) -> String {
+fn unique_label<Op: Operation>(label: String, rules: &[Arc<Live<Op>>]) -> String {
     let taken = |label: &str| rules.iter().any(|live| *live.label == *label);
     if !taken(&label) {
         return label;
