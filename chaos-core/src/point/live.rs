@@ -92,36 +92,46 @@ impl<Op: Operation> Live<Op> {
         }
     }
 
-    /// Counts a matching operation and decides it by all but caps: its number if it is hit. A hit holds a place in the
-    /// gate, which the caller gives back.
+    /// Counts a matching operation and asks number and dice: its number if they are for a hit.
     #[inline]
-    pub(super) fn draw(&self, able: Abilities) -> Option<u64> {
+    pub(super) fn choose(&self) -> Option<u64> {
         let ordinal = self.count();
-        if !self.is_chosen(ordinal) || !self.is_allowed(able) {
-            return None;
+        self.is_chosen(ordinal).then_some(ordinal)
+    }
+
+    /// Asks all else but the cap for an operation that was chosen. True is a hit, which holds a place in the gate that
+    /// the caller gives back.
+    #[inline]
+    pub(super) fn enter(&self, able: Abilities) -> bool {
+        if !self.is_allowed(able) {
+            return false;
         }
         match self.gate.enter(self.limits) {
-            Entry::Hit => Some(ordinal),
+            Entry::Hit => true,
             refused => self.refused(refused),
         }
     }
 
-    /// As [`draw`](Live::draw), and by the cap, if this rule is under one.
-    pub(super) fn draw_under(&self, able: Abilities, caps: &mut CapScratch) -> Option<u64> {
-        let Some(cap) = &self.cap else { return self.draw(able) };
+    /// [`choose`](Live::choose) and [`enter`](Live::enter), with the cap, if this rule is under one, in between.
+    pub(super) fn draw_under_cap(&self, able: Abilities, caps: &mut CapScratch) -> Option<u64> {
+        let Some(cap) = &self.cap else { return self.choose().filter(|_| self.enter(able)) };
         let ordinal = self.count();
         let seen = caps.see(cap);
         if !self.is_chosen(ordinal) || !self.is_allowed(able) {
             return None;
         }
-        let Some(fresh) = caps.enter(cap, seen) else { return self.refused(Entry::Capped) };
+        let Some(fresh) = caps.enter(cap, seen) else {
+            self.refused(Entry::Capped);
+            return None;
+        };
         match self.gate.enter(self.limits) {
             Entry::Hit => Some(ordinal),
             refused => {
                 if fresh {
                     caps.take_back(cap);
                 }
-                self.refused(refused)
+                self.refused(refused);
+                None
             }
         }
     }
@@ -161,19 +171,15 @@ impl<Op: Operation> Live<Op> {
     // Reads the clock.
     #[inline(never)]
     fn is_open(&self, window: &Window) -> bool {
-        let open = window.contains(self.clock.now());
-        if !open {
-            self.refused(Entry::Capped);
-        }
-        open
+        window.contains(self.clock.now()) || self.refused(Entry::Capped)
     }
 
     #[cold]
-    fn refused(&self, why: Entry) -> Option<u64> {
+    fn refused(&self, why: Entry) -> bool {
         if why == Entry::Capped {
             self.counts.capped.fetch_add(1, Ordering::Release);
         }
-        None
+        false
     }
 
     /// The dice of this rule for what its effect needs beyond the decision (a delay's length, a position).

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::armed::Armed;
-use super::caps::CapScratch;
+use super::candidate::Candidate;
 use super::gate::Cap;
 use super::hit::Hit;
 use super::live::Live;
@@ -20,7 +20,7 @@ use crate::target::Target;
 pub(crate) struct RuleList<Op: Operation> {
     pub(crate) rules: Vec<Arc<Live<Op>>>,
     // Whether one of them is under a cap.
-    capped: bool,
+    pub(super) capped: bool,
 }
 
 impl<Op: Operation> RuleList<Op> {
@@ -46,8 +46,8 @@ pub(crate) struct Inner<Op: Operation> {
     next_id: AtomicU64,
     attached: AtomicUsize,
     abilities: AtomicUsize,
-    passed: AtomicBool,
-    shared: Arc<Shared>,
+    pub(super) passed: AtomicBool,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl<Op: Operation> Point<Op> {
@@ -94,7 +94,8 @@ impl<Op: Operation> Point<Op> {
         if self.is_off() {
             return None;
         }
-        self.inner.decide(&self.inner.rules.load(), operation, able)
+        let rules = self.inner.rules.load();
+        Candidate::find(self, &rules, operation, able)?.decide(operation)
     }
 
     /// Says that something is attached here, for as long as the attachment lives; a wrapper holds one.
@@ -207,111 +208,6 @@ impl<Op: Operation> Inner<Op> {
     pub(crate) fn is_off(&self) -> bool {
         !self.armed.load(Ordering::Relaxed)
     }
-
-    #[inline]
-    pub(crate) fn decide(
-        &self,
-        rules: &RuleList<Op>,
-        operation: Op::View<'_>,
-        able: Abilities,
-    ) -> Option<Hit<Op>> {
-        if !self.passed.load(Ordering::Relaxed) {
-            self.passed.store(true, Ordering::Relaxed);
-        }
-        if rules.capped {
-            return self.decide_under_caps(rules, operation, able);
-        }
-        let mut rest = rules.rules.iter();
-        while let Some(live) = rest.next() {
-            if live.matches(operation) {
-                if let Some(ordinal) = live.draw(able) {
-                    return Some(self.hit(live, ordinal, rest, operation, able));
-                }
-            }
-        }
-        None
-    }
-
-    /// The rule that hits first, and what the ones after it add.
-    #[inline(never)]
-    fn hit(
-        &self,
-        live: &Arc<Live<Op>>,
-        ordinal: u64,
-        rest: std::slice::Iter<'_, Arc<Live<Op>>>,
-        operation: Op::View<'_>,
-        able: Abilities,
-    ) -> Hit<Op> {
-        let mut hit = Hit::new(live, ordinal);
-        self.tell(live, ordinal, &hit);
-        for live in rest {
-            if hit.is_final() {
-                break;
-            }
-            if live.matches(operation) {
-                if let Some(ordinal) = live.draw(able) {
-                    hit.add(live, ordinal);
-                    self.tell(live, ordinal, &hit);
-                }
-            }
-        }
-        hit
-    }
-
-    #[inline(never)]
-    fn decide_under_caps(
-        &self,
-        rules: &RuleList<Op>,
-        operation: Op::View<'_>,
-        able: Abilities,
-    ) -> Option<Hit<Op>> {
-        let mut caps = CapScratch::default();
-        let mut hit: Option<Hit<Op>> = None;
-        for live in &rules.rules {
-            if !live.matches(operation) {
-                continue;
-            }
-            let Some(ordinal) = live.draw_under(able, &mut caps) else { continue };
-            match &mut hit {
-                Some(hit) => hit.add(live, ordinal),
-                None => hit = Some(Hit::new(live, ordinal)),
-            }
-            if let Some(hit) = &hit {
-                self.tell(live, ordinal, hit);
-                if hit.is_final() {
-                    break;
-                }
-            }
-        }
-        if let Some(hit) = &mut hit {
-            hit.keep(caps);
-        }
-        hit
-    }
-
-    #[inline(never)]
-    fn tell(&self, live: &Live<Op>, ordinal: u64, hit: &Hit<Op>) {
-        tracing::debug!(
-            target: "chaos", point = %self.name, rule = %live.label, ordinal, delay = ?hit.last_delay(), "hit"
-        );
-        #[cfg(feature = "metrics")]
-        count(&self.name, live, hit.last_delay());
-        if self.shared.hub.is_heard() {
-            let (point, rule) = (self.name.clone(), live.label.clone());
-            self.shared.hub.send(&Event::Hit { point, rule, ordinal, delay: hit.last_delay() });
-        }
-    }
-}
-
-#[cfg(feature = "metrics")]
-fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: std::time::Duration) {
-    let labels = [("point", Arc::clone(point)), ("rule", Arc::clone(&live.label))]
-        .map(|(key, value)| metrics::Label::new(key, value))
-        .to_vec();
-    if matches!(live.action, Action::Delay(..)) {
-        metrics::histogram!("chaos_delay_seconds", labels.clone()).record(delay.as_secs_f64());
-    }
-    metrics::counter!("chaos_hits_total", labels).increment(1);
 }
 
 fn lock(mutex: &Mutex<()>) -> impl Sized + '_ {

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use chaos_core::Point;
-use chaos_core::point::Attachment;
+use chaos_core::point::{Attachment, Candidate};
 use tower_service::Service;
 
 use super::future::ChaosFuture;
@@ -70,12 +70,46 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.attachment.decide(K::Op::view(&request)) {
+        if self.attachment.is_off() {
+            return ChaosFuture::pass(self.inner.call(request));
+        }
+        self.call_armed(request)
+    }
+}
+
+/// What comes after the look whether anything is armed, each step out of line: the ways of an operation where nothing is
+/// armed, and of one that no rule hits, stay short.
+impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
+    #[cold]
+    #[inline(never)]
+    fn call_armed<Req>(&mut self, request: Req) -> ChaosFuture<S::Future, HeldOf<S, K::Op, K::Means, Req>>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        match self.attachment.candidate(K::Op::view(&request)) {
             None => ChaosFuture::pass(self.inner.call(request)),
-            Some(hit) => {
-                let point = self.attachment.point();
-                ChaosFuture::hit(M::start(&mut self.inner, request, hit, point, &self.means))
-            }
+            Some(candidate) => Self::call_decided(&mut self.inner, request, candidate, &self.means),
+        }
+    }
+
+    #[inline(never)]
+    fn call_decided<Req>(
+        inner: &mut S,
+        request: Req,
+        candidate: Candidate<'_, K::Op>,
+        means: &K::Means,
+    ) -> ChaosFuture<S::Future, HeldOf<S, K::Op, K::Means, Req>>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        let point = candidate.point();
+        match candidate.decide(K::Op::view(&request)) {
+            None => ChaosFuture::pass(inner.call(request)),
+            Some(hit) => ChaosFuture::hit(M::start(inner, request, hit, point, means)),
         }
     }
 }
