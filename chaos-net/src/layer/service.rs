@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use chaos_core::Point;
-use chaos_core::point::{Attachment, Candidate};
+use chaos_core::point::{Attachment, Candidate, Hit};
 use tower_service::Service;
 
 use super::future::ChaosFuture;
@@ -77,12 +77,15 @@ where
     }
 }
 
+type FutureOf<S, K, Req> =
+    ChaosFuture<<S as Service<Req>>::Future, HeldOf<S, <K as Kind<S>>::Op, <K as Kind<S>>::Means, Req>>;
+
 /// What comes after the look whether anything is armed, each step out of line: the ways of an operation where nothing is
 /// armed, and of one that no rule hits, stay short.
 impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
     #[cold]
     #[inline(never)]
-    fn call_armed<Req>(&mut self, request: Req) -> ChaosFuture<S::Future, HeldOf<S, K::Op, K::Means, Req>>
+    fn call_armed<Req>(&mut self, request: Req) -> FutureOf<S, K, Req>
     where
         S: Service<Req>,
         K::Op: Wire<K::Means, Req, S::Response, S::Error>,
@@ -100,7 +103,7 @@ impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
         request: Req,
         candidate: Candidate<'_, K::Op>,
         means: &K::Means,
-    ) -> ChaosFuture<S::Future, HeldOf<S, K::Op, K::Means, Req>>
+    ) -> FutureOf<S, K, Req>
     where
         S: Service<Req>,
         K::Op: Wire<K::Means, Req, S::Response, S::Error>,
@@ -109,8 +112,24 @@ impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
         let point = candidate.point();
         match candidate.decide(K::Op::view(&request)) {
             None => ChaosFuture::pass(inner.call(request)),
-            Some(hit) => ChaosFuture::hit(M::start(inner, request, hit, point, means)),
+            Some(hit) => Self::call_hit(inner, request, hit, point, means),
         }
+    }
+
+    #[inline(never)]
+    fn call_hit<Req>(
+        inner: &mut S,
+        request: Req,
+        hit: Hit<K::Op>,
+        point: &Point<K::Op>,
+        means: &K::Means,
+    ) -> FutureOf<S, K, Req>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        ChaosFuture::hit(M::start(inner, request, hit, point, means))
     }
 }
 
