@@ -1,0 +1,1 @@
+//! The examples of chaos. Each is a program of its own: `cargo run --example quickstart`.
