@@ -24,7 +24,7 @@ use chaos_core::units::{ms, secs};
 use chaos_core::{BlastRadius, Chaos, Delay, Experiment, Fault, Ledger, Mode, Outcome, Targets, Undos};
 use clap::{Args, Parser, Subcommand};
 use fault::{ConfigFile, FileBack, WrongSetting};
-use service::Service;
+use service::{Lookup, Service};
 
 #[derive(Parser)]
 #[command(about = "Puts a service's configuration file under a wrong value, and puts it back")]
@@ -94,7 +94,7 @@ fn experiment(
 ) -> chaos_core::Result<Experiment<Given, Given, Given>> {
     let wrong = WrongSetting::new("timeout_ms", "1")?;
     let file = Targets::one(ConfigFile::at(&what.file)?);
-    let slow = step::latency(Delay::normal(ms(20), ms(5))?)
+    let slow = step::latency::<Lookup>(Delay::normal(ms(20), ms(5))?)
         .named("slow store")?
         .matching(|look_up| look_up.key % 2 == 0)
         .probability(0.6)?;
