@@ -1,5 +1,11 @@
 //! The layer in an axum server: around all routes, and around one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and its clock is paused where it sleeps"
+)]
+
 use std::net::SocketAddr;
 use std::time::Instant;
 

@@ -1,5 +1,11 @@
 //! Bodies under fault: how fast, how much, and what is left of them. On a paused clock.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and its clock is paused where it sleeps"
+)]
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::ready;

@@ -1,5 +1,11 @@
 //! HTTP rules at a service of plain functions, on a paused clock.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and its clock is paused where it sleeps"
+)]
+
 use std::convert::Infallible;
 use std::future::ready;
 use std::io;

@@ -1,5 +1,7 @@
 //! hyper on both sides over loopback: hyper-util's client, its connector, and hyper's server, each behind the layer.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;

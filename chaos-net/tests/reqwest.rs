@@ -1,5 +1,7 @@
 //! reqwest over loopback: under its connector, and as the tower service it is.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! tonic over loopback: the layer on a channel and in a server, with the health service as the real thing.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fmt::Debug;
 use std::net::SocketAddr;
 

@@ -1,5 +1,11 @@
 //! The layer between tower's own middleware, with faults firing, on a paused clock.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and its clock is paused where it sleeps"
+)]
+
 use std::future::{Ready, pending, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

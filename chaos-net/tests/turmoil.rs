@@ -1,5 +1,7 @@
 //! The layer inside a turmoil simulation: the same seed gives the same trace, another seed another.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
