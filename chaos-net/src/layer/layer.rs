@@ -96,7 +96,7 @@ where
     type Service = ChaosService<S, Calls<Req>, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ChaosService::new(inner, &self.point, self.means)
+        ChaosService::new(inner, &self.point, ())
     }
 }
 
