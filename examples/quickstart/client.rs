@@ -44,8 +44,17 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(server: SocketAddr, chaos: &Chaos, payments: Point<Http>, meter: &Meter, retries: Retries) -> Self {
-        let again = Again { left: matches!(retries, Retries::Three).then_some(3).unwrap_or(0), clock: chaos.clock().clone() };
+    pub fn new(
+        server: SocketAddr,
+        chaos: &Chaos,
+        payments: Point<Http>,
+        meter: &Meter,
+        retries: Retries,
+    ) -> Self {
+        let again = Again {
+            left: matches!(retries, Retries::Three).then_some(3).unwrap_or(0),
+            clock: chaos.clock().clone(),
+        };
         let service = ServiceBuilder::new()
             .map_response(drop)
             .layer(meter.layer())

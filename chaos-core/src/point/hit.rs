@@ -190,6 +190,10 @@ impl<Op: Operation> Hit<Op> {
     fn poll_place(&mut self, place: Place, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if let Some(held) = &mut self.held {
+                if held.sleep.is_none() {
+                    // The operation hangs, so its delays are over: the hang is not this call's to end.
+                    return Poll::Ready(());
+                }
                 if held.poll(cx).is_pending() {
                     return Poll::Pending;
                 }
