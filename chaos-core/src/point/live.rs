@@ -196,6 +196,11 @@ struct CapUse {
 }
 
 impl CapScratch {
+    /// Whether a rule of this operation is under a cap at all; most are not.
+    pub(crate) fn is_used(&self) -> bool {
+        self.first.is_some()
+    }
+
     fn find(&mut self, cap: &Arc<Cap>) -> Option<&mut CapUse> {
         self.first.iter_mut().chain(&mut self.more).find(|used| Arc::ptr_eq(&used.cap, cap))
     }

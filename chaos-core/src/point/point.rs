@@ -219,7 +219,7 @@ impl<Op: Operation> Inner<Op> {
                 break;
             }
         }
-        if let Some(hit) = &mut hit {
+        if let Some(hit) = hit.as_mut().filter(|_| caps.is_used()) {
             hit.keep(caps);
         }
         hit

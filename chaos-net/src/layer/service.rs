@@ -72,10 +72,7 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         match self.attachment.decide(K::Op::view(&request)) {
             None => ChaosFuture::pass(self.inner.call(request)),
-            Some(hit) => {
-                let point = self.attachment.point();
-                ChaosFuture::hit(M::start(&mut self.inner, request, hit, point, &self.means))
-            }
+            Some(hit) => ChaosFuture::hit(M::start(&mut self.inner, request, hit, &self.means)),
         }
     }
 }
