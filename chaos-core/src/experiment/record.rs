@@ -67,6 +67,7 @@ impl Record {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "measure")]
     pub(crate) fn begun(&self) -> Instant {
         self.begun
     }
@@ -260,6 +261,11 @@ impl Record {
         let mut inner = self.lock();
         inner.phase = "done";
         let Inner { report, steps, .. } = &mut *inner;
+        for item in steps.iter().flat_map(|step| &step.items) {
+            if let Some(point) = item.unattached() {
+                report.notes.push(format!("nothing is attached to point {point:?}: a misspelt name?"));
+            }
+        }
         for (step, report) in steps.iter().zip(&mut report.steps) {
             let mut rules = step.items.iter().filter_map(|item| item.stats()).peekable();
             if rules.peek().is_none() {
