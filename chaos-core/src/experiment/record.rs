@@ -177,13 +177,14 @@ impl Record {
     }
 
     /// A step was reverted, but for what is `left` behind.
-    pub(crate) fn reverted(&self, step: usize, left: &[String]) {
+    pub(crate) fn reverted(&self, step: usize, left: &[String], last_seen: Vec<String>) {
         let at = self.elapsed();
         let mut inner = self.lock();
         inner.steps[step].in_force = 0;
         let report = &mut inner.report.steps[step];
         report.in_force_until = Some(at);
-        for target in &mut report.targets {
+        for (target, last_seen) in report.targets.iter_mut().zip(last_seen) {
+            target.detail = last_seen;
             if left.contains(&target.id) {
                 target.state = TargetState::Leftover;
             } else if target.state == TargetState::Leftover {
