@@ -287,7 +287,7 @@ impl Record {
             }
             let share =
                 if report.matching == 0 { 0.0 } else { 100.0 * report.hits as f64 / report.matching as f64 };
-            report.achieved = format!("{} of {} operations ({share:.1} %)", report.hits, report.matching);
+            report.achieved = format!("{share:.1} % of matching operations");
         }
         report.outcome = outcome;
         report.reason = reason;
