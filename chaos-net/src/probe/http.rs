@@ -54,7 +54,7 @@ pub fn http(url: &str) -> Result<HttpProbe> {
     })
 }
 
-/// Whether a server answers as it should; made by [`http`].
+/// Whether a server answers as it should; made by [`http()`].
 #[derive(Debug, Clone)]
 #[must_use = "a probe measures nothing until an experiment takes it"]
 pub struct HttpProbe {

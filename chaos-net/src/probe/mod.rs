@@ -1,4 +1,4 @@
-//! Probes over the network: [`http`] and [`tcp`].
+//! Probes over the network: [`http()`] and [`tcp()`].
 //!
 //! Each reading opens a connection of its own, so that no pooled one hides a server that takes no more. Redirects are
 //! not followed. A probe needs real time: under a paused tokio clock its reading fails and says so, instead of timing
