@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::world::{Trouble, WrongContents, files, wrong};
+use crate::world::{File, Trouble, WrongContents, files, wrong};
 use chaos_core::measure::Recorder;
 use chaos_core::point::step;
+use chaos_core::report::TargetState;
 use chaos_core::units::{ms, secs};
-use chaos_core::{BlastRadius, Chaos, Delay, Experiment, Mode, Outcome, Point, probe};
+use chaos_core::{
+    Approved, BlastRadius, Chaos, Delay, Experiment, Fault, Mode, NoUndo, Observed, Outcome, Plan, Point,
+    Targets, probe,
+};
 
 use crate::scene::*;
 
@@ -248,4 +252,46 @@ async fn a_client_without_calls_gives_no_verdict_and_is_refused_before() {
     assert!(reason(&report).contains("no calls in the last 1s"), "{report}");
     assert!(client.error_rate().at_most(f64::NAN).unwrap_err().is_invalid());
     assert!(client.p99().over(secs(0)).at_most(ms(1)).unwrap_err().is_invalid());
+}
+
+/// Deletes the file: nothing brings it back.
+#[derive(Debug)]
+struct Delete;
+
+impl Fault for Delete {
+    type Target = File;
+    type Undo = NoUndo;
+    fn via<'a>(&'a self, _: &'a File) -> &'a () {
+        &()
+    }
+    async fn prepare(&self, _: &File) -> chaos_core::Result<Plan<NoUndo>> {
+        Ok(Plan::irreversible("deletes the file"))
+    }
+    async fn inject(&self, file: &Approved<File>, _: &NoUndo) -> chaos_core::Result<()> {
+        Ok(std::fs::remove_file(&file.0)?)
+    }
+    async fn observe(&self, file: &File, _: &NoUndo) -> chaos_core::Result<Observed> {
+        Ok(if file.0.exists() { Observed::absent("still there") } else { Observed::in_force("gone") })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_undone_is_named_so_in_plan_and_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = files(dir.path(), 2);
+    let experiment = Experiment::new(&Chaos::seeded(7), "x")
+        .steady_state(always())
+        .fault(Delete.on(Targets::these(files.clone()).unwrap(), Mode::ONE))
+        .blast_radius(BlastRadius::count(1).unwrap())
+        .lasting(secs(1));
+    let plan = experiment.plan().await.unwrap();
+    assert!(!plan.is_reversible());
+    assert!(plan.to_string().contains("CANNOT BE UNDONE"), "{plan}");
+    // No ledger is asked for: there is no undo to write.
+    let report = experiment.run().await.unwrap();
+    assert!(report.held(), "{report}");
+    assert!(!report.steps[0].reversible);
+    assert_eq!(report.steps[0].targets[0].state, TargetState::Irreversible);
+    assert_eq!(report.notes, ["\"Delete\" cannot be undone"]);
+    assert_eq!(files.iter().filter(|file| file.0.exists()).count(), 1);
 }
