@@ -66,6 +66,11 @@ impl Hypothesis<'_> {
         watching
     }
 
+    /// Whether there is anything to measure after the faults.
+    pub(crate) fn is_taken_after(&self) -> bool {
+        self.of(|phases| phases.after).next().is_some()
+    }
+
     /// The steady state after the faults; each probe has until `bound` to hold again. Why it did not, if it did not,
     /// and whether that was for want of data.
     pub(crate) async fn after(&self, bound: Duration) -> Option<(String, Verdict)> {

@@ -67,6 +67,7 @@ impl Record {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(feature = "measure")]
     pub(crate) fn begun(&self) -> Instant {
         self.begun
     }
@@ -176,13 +177,14 @@ impl Record {
     }
 
     /// A step was reverted, but for what is `left` behind.
-    pub(crate) fn reverted(&self, step: usize, left: &[String]) {
+    pub(crate) fn reverted(&self, step: usize, left: &[String], last_seen: Vec<String>) {
         let at = self.elapsed();
         let mut inner = self.lock();
         inner.steps[step].in_force = 0;
         let report = &mut inner.report.steps[step];
         report.in_force_until = Some(at);
-        for target in &mut report.targets {
+        for (target, last_seen) in report.targets.iter_mut().zip(last_seen) {
+            target.detail = last_seen;
             if left.contains(&target.id) {
                 target.state = TargetState::Leftover;
             } else if target.state == TargetState::Leftover {
@@ -260,6 +262,11 @@ impl Record {
         let mut inner = self.lock();
         inner.phase = "done";
         let Inner { report, steps, .. } = &mut *inner;
+        for item in steps.iter().flat_map(|step| &step.items) {
+            if let Some(point) = item.unattached() {
+                report.notes.push(format!("nothing is attached to point {point:?}: a misspelt name?"));
+            }
+        }
         for (step, report) in steps.iter().zip(&mut report.steps) {
             let mut rules = step.items.iter().filter_map(|item| item.stats()).peekable();
             if rules.peek().is_none() {
@@ -280,7 +287,7 @@ impl Record {
             }
             let share =
                 if report.matching == 0 { 0.0 } else { 100.0 * report.hits as f64 / report.matching as f64 };
-            report.achieved = format!("{} of {} operations ({share:.1} %)", report.hits, report.matching);
+            report.achieved = format!("{share:.1} % of matching operations");
         }
         report.outcome = outcome;
         report.reason = reason;

@@ -5,7 +5,9 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Result;
-use crate::fault::{Fault, Observed, Owner, Plan, Undo};
+#[cfg(all(feature = "ledger", unix))]
+use crate::fault::Owner;
+use crate::fault::{Fault, Observed, Plan, Undo};
 #[cfg(all(feature = "ledger", unix))]
 use crate::ledger::Entry;
 use crate::point::{Live, Operation, Rule, RuleStats};
@@ -19,6 +21,7 @@ pub(crate) trait Item: Send + Sync {
     fn name(&self) -> String;
     fn id(&self) -> String;
     fn change(&self) -> &str;
+    #[cfg(all(feature = "ledger", unix))]
     fn owner(&self) -> Owner;
     fn is_reversible(&self) -> bool;
     #[cfg(all(feature = "ledger", unix))]
@@ -69,6 +72,7 @@ impl<F: Fault> Item for FaultItem<F> {
     fn change(&self) -> &str {
         self.plan.change()
     }
+    #[cfg(all(feature = "ledger", unix))]
     fn owner(&self) -> Owner {
         self.plan.owner()
     }
@@ -121,6 +125,7 @@ impl<Op: Operation + 'static> Item for RuleItem<Op> {
     fn change(&self) -> &str {
         self.inner.change()
     }
+    #[cfg(all(feature = "ledger", unix))]
     fn owner(&self) -> Owner {
         self.inner.owner()
     }

@@ -35,11 +35,11 @@ pub struct Metric<Unit> {
 }
 
 /// A share of calls, 0 to 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(f64);
 
 /// A number of calls per second.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct PerSecond(f64);
 
 impl Recorder {

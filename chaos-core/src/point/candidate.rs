@@ -173,7 +173,7 @@ fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: Duration) {
     let labels = [("point", Arc::clone(point)), ("rule", Arc::clone(&live.label))]
         .map(|(key, value)| metrics::Label::new(key, value))
         .to_vec();
-    if matches!(live.action, Action::Delay(..)) {
+    if matches!(live.action, super::rule::Action::Delay(..)) {
         metrics::histogram!("chaos_delay_seconds", labels.clone()).record(delay.as_secs_f64());
     }
     metrics::counter!("chaos_hits_total", labels).increment(1);

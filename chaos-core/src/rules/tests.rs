@@ -97,6 +97,20 @@ async fn delays_windows_and_what_a_revert_does_to_them() {
 }
 
 #[test]
+fn a_delay_may_be_a_distribution() {
+    let (chaos, orders) = setup();
+    let normal = json!({"normal": {"mean": "50ms", "sd": "10ms"}, "correlation": 0.3, "ceiling": "80ms"});
+    let rules = set(json!([{"point": "orders", "delay": normal}])).unwrap();
+    let _armed = chaos.arm_rules(&rules).unwrap();
+    let added: Vec<_> = (0..200)
+        .map(|_| orders.decide(&Commit { table: "orders" }, Abilities::NONE).unwrap().added().as_secs_f64())
+        .collect();
+    let mean = added.iter().sum::<f64>() / 200.0;
+    assert!((0.045..0.055).contains(&mean), "{mean}");
+    assert!(added.iter().any(|delay| *delay != added[0]) && added.iter().all(|delay| *delay <= 0.08));
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_path() {
     let effect = json!({"error": "disk full"});
     let with = |field: &str, value: Value| {
@@ -119,7 +133,7 @@ fn what_is_wrong_is_named_with_its_path() {
     says(with("window", json!("30s..5s")), "rules[0].window: window 30s..5s is empty");
     says(with("window", json!("..")), "rules[0].window: window \"..\" is not a stretch of time");
     says(with("window", json!("5s")), "rules[0].window: window \"5s\" is not a stretch of time");
-    says(with("window", json!("5..9")), "rules[0].window: \"5\" is not a length of time");
+    says(with("window", json!("5..9")), "rules[0].window: duration \"5\": time unit needed");
     says(with("name", json!("")), "rules[0].name: a rule needs a name that is not empty");
     says(with("when", json!("over 100 rows")), "rules[0].when: \"over 100 rows\" is not a matcher");
     says(with("effect", json!({"error": "no such"})), "rules[0].effect: \"no such\" is not an error");
@@ -135,7 +149,7 @@ fn what_is_wrong_is_named_with_its_path() {
     );
     says(
         refusal(json!([{"point": "orders", "delay": "5"}])),
-        "rules[0].delay: \"5\" is not a length of time",
+        "rules[0].delay: duration \"5\": time unit needed",
     );
     says(refusal(json!([{"point": "orders", "delay_after": []}])), "rules[0].delay_after: ");
     says(refusal(json!([{"delay": "5ms"}])), "rules[0]: missing field `point`");

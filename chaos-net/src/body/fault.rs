@@ -76,6 +76,7 @@ impl BodyFault {
             Self::Cut(after, kind) => What::Cut {
                 left: *after,
                 short: false,
+                sent: false,
                 error: InjectedError::made_by(*kind, hit.rule(), point.name()),
             },
             Self::Pace(pace) => What::Pace(Pacing::new(*pace, hit.clock().clone())),

@@ -36,9 +36,6 @@ mod faulty;
 mod pace;
 mod work;
 
-#[cfg(test)]
-mod tests;
-
 use std::time::Duration;
 
 use chaos_core::{Probability, Result, Rule};

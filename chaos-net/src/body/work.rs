@@ -25,8 +25,9 @@ pub(super) struct Work {
 pub(super) enum What {
     Pace(Pacing),
     Truncate { left: u64 },
-    // `short` once something was cut off: then it is an error even where the body is at its end.
-    Cut { left: u64, short: bool, error: InjectedError },
+    // `short` once something was cut off: then it is an error even where the body is at its end. `sent` once what came
+    // before had a chance to go out: hyper's server throws away what it holds when a body fails.
+    Cut { left: u64, short: bool, sent: bool, error: InjectedError },
     Corrupt(Corruption),
     DropTrailers,
 }
@@ -68,9 +69,16 @@ impl Work {
         match &mut self.what {
             What::Pace(pacing) => pacing.poll(body, &mut self.watch, cx),
             What::Truncate { left: 0 } => Poll::Ready(None),
-            What::Cut { left: 0, short, error } => {
-                let complete = !*short && body.is_end_stream();
-                Poll::Ready((!complete).then(|| Err(BodyError::Injected(error.clone()))))
+            What::Cut { left: 0, short, sent, error } => {
+                if !*short && body.is_end_stream() {
+                    return Poll::Ready(None);
+                }
+                if !*sent {
+                    *sent = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(BodyError::Injected(error.clone()))))
             }
             What::Truncate { left } => {
                 let next = ready!(poll_bytes(body, cx));

@@ -25,6 +25,7 @@ pub use answer::Answer;
 pub use effect::HttpEffect;
 pub use headers::HeaderEdit;
 pub use view::HttpCall;
+pub use wire::HttpMeans;
 
 pub(crate) use answer::status_code;
 pub(crate) use effect::Effect;

@@ -1,7 +1,7 @@
 //! Carries the effects of [`Http`] out.
 
 use chaos_core::Point;
-use chaos_core::point::Hit;
+use chaos_core::point::{Abilities, Hit};
 use http::{Request, Response};
 use http_body::Body;
 
@@ -9,9 +9,20 @@ use super::{Effect, Http, HttpCall};
 use crate::body::FaultyBody;
 use crate::injected::{InjectedError, InjectedKind};
 use crate::injected_panic;
-use crate::layer::{Act, MakeError, Reply, Turn, Wire};
+use crate::layer::{Act, MakeError, Means, Reply, Turn, Wire};
 
-impl<X, B, RB, E> Wire<X, Request<B>, Response<RB>, E> for Http
+/// What a layer for HTTP was given: its point, which injected errors name, and a way to make the caller's error.
+#[derive(Debug, Clone)]
+pub struct HttpMeans<X> {
+    pub(crate) point: Point<Http>,
+    pub(crate) errors: X,
+}
+
+impl<X: Means> Means for HttpMeans<X> {
+    const ABILITIES: Abilities = X::ABILITIES;
+}
+
+impl<X, B, RB, E> Wire<HttpMeans<X>, Request<B>, Response<RB>, E> for Http
 where
     X: MakeError<E>,
     RB: Body,
@@ -29,7 +40,10 @@ where
         response.map(FaultyBody::new)
     }
 
-    fn before(act: Act<'_, Self, X>, request: &mut Request<B>) -> Turn<(), Result<Self::Answer, E>> {
+    fn before(
+        act: Act<'_, Self, HttpMeans<X>>,
+        request: &mut Request<B>,
+    ) -> Turn<(), Result<Self::Answer, E>> {
         match &act.effect.0 {
             Effect::Answer(answer) => Turn::Answer(Ok(answer.to(request.method()).map(FaultyBody::full))),
             Effect::Grpc(status) => Turn::Answer(Ok(status.response().map(FaultyBody::full))),
@@ -52,7 +66,7 @@ where
     }
 
     fn after(
-        act: Act<'_, Self, X>,
+        act: Act<'_, Self, HttpMeans<X>>,
         (): (),
         result: Result<Response<RB>, E>,
     ) -> Reply<Result<Self::Answer, E>> {
@@ -79,17 +93,17 @@ where
 
     fn finish(
         hit: Hit<Self>,
-        point: &Point<Self>,
+        means: &HttpMeans<X>,
         answer: Result<Self::Answer, E>,
     ) -> Result<Self::Answer, E> {
         let fault = match hit.effect().map(|effect| &effect.0) {
             Some(Effect::Body(fault)) => fault.clone(),
             _ => return answer,
         };
-        answer.map(|response| fault.put_on(response, hit, point))
+        answer.map(|response| fault.put_on(response, hit, &means.point))
     }
 }
 
-fn injected<X: MakeError<E>, E>(act: &Act<'_, Http, X>, kind: InjectedKind) -> Option<E> {
-    act.means.make(InjectedError::made_by(kind, act.hit.rule(), act.point.name()))
+fn injected<X: MakeError<E>, E>(act: &Act<'_, Http, HttpMeans<X>>, kind: InjectedKind) -> Option<E> {
+    act.means.errors.make(InjectedError::made_by(kind, act.hit.rule(), act.means.point.name()))
 }

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use chaos_core::Operation;
 use chaos_core::point::Hit;
-use chaos_core::{Operation, Point};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -24,7 +24,6 @@ pin_project! {
         #[pin]
         stage: Stage<S, Req, F, K, R>,
         hit: Option<Hit<Op>>,
-        point: Point<Op>,
         means: X,
     }
 }
@@ -64,8 +63,8 @@ impl<S, Req, F, K, R> Stage<S, Req, F, K, R> {
 }
 
 impl<S, Op: Operation, X, Req, F, K, R> Held<S, Op, X, Req, F, K, R> {
-    pub(super) fn new(stage: Stage<S, Req, F, K, R>, hit: Hit<Op>, point: Point<Op>, means: X) -> Self {
-        Self { stage, hit: Some(hit), point, means }
+    pub(super) fn new(stage: Stage<S, Req, F, K, R>, hit: Hit<Op>, means: X) -> Self {
+        Self { stage, hit: Some(hit), means }
     }
 }
 
@@ -91,7 +90,7 @@ where
                         }
                         Turn::Call(None)
                     } else {
-                        before(hit, this.point, this.means, &mut waiting)
+                        before(hit, this.means, &mut waiting)
                     };
                     match kept {
                         Turn::Call(kept) => Stage::called(service.call(waiting), kept),
@@ -112,7 +111,7 @@ where
                     let kept = kept.take();
                     let reply = match (hit.effect(), kept) {
                         (Some(effect), Some(kept)) => {
-                            let act = Act { effect, hit, point: this.point, means: this.means };
+                            let act = Act { effect, hit, means: this.means };
                             Op::after(act, kept, result)
                         }
                         // Reverted in the meantime, or only delayed.
@@ -122,7 +121,7 @@ where
                         // The common end, past the last stage: nothing holds the answer.
                         Reply::Now(answer) if hit.poll_after(cx).is_ready() => {
                             let Some(hit) = this.hit.take() else { polled_again() };
-                            return Poll::Ready(Op::finish(hit, this.point, answer));
+                            return Poll::Ready(Op::finish(hit, this.means, answer));
                         }
                         Reply::Now(answer) => Stage::Answered { answer: Some(answer), hung: false },
                         Reply::Hang(answer) => Stage::Answered { answer: Some(answer), hung: true },
@@ -135,7 +134,7 @@ where
                     }
                     ready!(hit.poll_after(cx));
                     let (Some(hit), Some(answer)) = (this.hit.take(), answer.take()) else { polled_again() };
-                    return Poll::Ready(Op::finish(hit, this.point, answer));
+                    return Poll::Ready(Op::finish(hit, this.means, answer));
                 }
             };
             this.stage.set(next);
@@ -146,7 +145,6 @@ where
 /// What the effect makes of the call; after a revert, nothing.
 fn before<Op, X, Req, Res, E>(
     hit: &Hit<Op>,
-    point: &Point<Op>,
     means: &X,
     request: &mut Req,
 ) -> Turn<Option<Op::Kept>, Result<Op::Answer, E>>
@@ -154,7 +152,7 @@ where
     Op: Wire<X, Req, Res, E>,
 {
     let Some(effect) = hit.effect() else { return Turn::Call(None) };
-    match Op::before(Act { effect, hit, point, means }, request) {
+    match Op::before(Act { effect, hit, means }, request) {
         Turn::Call(kept) => Turn::Call(Some(kept)),
         Turn::Answer(answer) => Turn::Answer(answer),
         Turn::Hang => Turn::Hang,

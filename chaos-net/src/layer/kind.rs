@@ -38,5 +38,5 @@ pub struct Exchanges<X>(PhantomData<fn(X)>);
 #[cfg(feature = "http")]
 impl<S, X: Means + Clone> Kind<S> for Exchanges<X> {
     type Op = crate::exchange::Http;
-    type Means = X;
+    type Means = crate::exchange::HttpMeans<X>;
 }

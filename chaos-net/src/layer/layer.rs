@@ -19,7 +19,7 @@ use super::service::ChaosService;
 use super::start::{DelayAfterCall, DelayBeforeCall};
 use crate::call::Call;
 #[cfg(feature = "http")]
-use crate::exchange::Http;
+use crate::exchange::{Http, HttpMeans};
 
 /// Puts a point in front of the services it wraps. Nothing happens there until a rule is armed at the point.
 ///
@@ -96,7 +96,7 @@ where
     type Service = ChaosService<S, Calls<Req>, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ChaosService::new(inner, &self.point, self.means)
+        ChaosService::new(inner, &self.point, ())
     }
 }
 
@@ -108,7 +108,8 @@ where
     type Service = ChaosService<S, Exchanges<X>, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ChaosService::new(inner, &self.point, self.means.clone())
+        let means = HttpMeans { point: self.point.clone(), errors: self.means.clone() };
+        ChaosService::new(inner, &self.point, means)
     }
 }
 

@@ -47,6 +47,8 @@ mod service;
 mod start;
 mod wire;
 
+#[cfg(feature = "http")]
+pub use crate::exchange::HttpMeans;
 pub use future::ChaosFuture;
 #[cfg(feature = "http")]
 pub use kind::Exchanges;

@@ -25,6 +25,10 @@ pub struct ChaosService<S, K: Kind<S>, M = DelayBeforeCall> {
     mode: PhantomData<fn() -> M>,
 }
 
+/// The future of a call of `S` behind a point of `K`.
+type FutureOf<S, K, Req> =
+    ChaosFuture<<S as Service<Req>>::Future, HeldOf<S, <K as Kind<S>>::Op, <K as Kind<S>>::Means, Req>>;
+
 impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
     /// `inner` behind `point`.
     pub fn new(inner: S, point: &Point<K::Op>, means: K::Means) -> Self {
@@ -109,27 +113,20 @@ impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
         K::Op: Wire<K::Means, Req, S::Response, S::Error>,
         M: Start<S>,
     {
-        let point = candidate.point();
         match candidate.decide(K::Op::view(&request)) {
             None => ChaosFuture::pass(inner.call(request)),
-            Some(hit) => Self::call_hit(inner, request, hit, point, means),
+            Some(hit) => Self::call_hit(inner, request, hit, means),
         }
     }
 
     #[inline(never)]
-    fn call_hit<Req>(
-        inner: &mut S,
-        request: Req,
-        hit: Hit<K::Op>,
-        point: &Point<K::Op>,
-        means: &K::Means,
-    ) -> FutureOf<S, K, Req>
+    fn call_hit<Req>(inner: &mut S, request: Req, hit: Hit<K::Op>, means: &K::Means) -> FutureOf<S, K, Req>
     where
         S: Service<Req>,
         K::Op: Wire<K::Means, Req, S::Response, S::Error>,
         M: Start<S>,
     {
-        ChaosFuture::hit(M::start(inner, request, hit, point, means))
+        ChaosFuture::hit(M::start(inner, request, hit, means))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::mem;
 
-use chaos_core::Point;
 use chaos_core::point::Hit;
 use tower_service::Service;
 
@@ -28,13 +27,7 @@ mod sealed {
 /// When a service `S` is called that a rule hits. Only this crate's two modes implement it.
 pub trait Start<S>: sealed::Sealed {
     #[doc(hidden)]
-    fn start<Op, X, Req>(
-        inner: &mut S,
-        request: Req,
-        hit: Hit<Op>,
-        point: &Point<Op>,
-        means: &X,
-    ) -> HeldOf<S, Op, X, Req>
+    fn start<Op, X, Req>(inner: &mut S, request: Req, hit: Hit<Op>, means: &X) -> HeldOf<S, Op, X, Req>
     where
         S: Service<Req>,
         Op: Wire<X, Req, S::Response, S::Error>,
@@ -42,13 +35,7 @@ pub trait Start<S>: sealed::Sealed {
 }
 
 impl<S: Clone> Start<S> for DelayBeforeCall {
-    fn start<Op, X, Req>(
-        inner: &mut S,
-        request: Req,
-        hit: Hit<Op>,
-        point: &Point<Op>,
-        means: &X,
-    ) -> HeldOf<S, Op, X, Req>
+    fn start<Op, X, Req>(inner: &mut S, request: Req, hit: Hit<Op>, means: &X) -> HeldOf<S, Op, X, Req>
     where
         S: Service<Req>,
         Op: Wire<X, Req, S::Response, S::Error>,
@@ -58,32 +45,21 @@ impl<S: Clone> Start<S> for DelayBeforeCall {
         let clone = inner.clone();
         let service = mem::replace(inner, clone);
         let stage = Stage::Waiting { service, request: Some(request), hung: false };
-        Held::new(stage, hit, point.clone(), means.clone())
+        Held::new(stage, hit, means.clone())
     }
 }
 
 impl<S> Start<S> for DelayAfterCall {
-    fn start<Op, X, Req>(
-        inner: &mut S,
-        mut request: Req,
-        hit: Hit<Op>,
-        point: &Point<Op>,
-        means: &X,
-    ) -> HeldOf<S, Op, X, Req>
+    fn start<Op, X, Req>(inner: &mut S, mut request: Req, hit: Hit<Op>, means: &X) -> HeldOf<S, Op, X, Req>
     where
         S: Service<Req>,
         Op: Wire<X, Req, S::Response, S::Error>,
         X: Clone,
     {
         let turn = match hit.effect() {
-            Some(effect) => Op::before(Act { effect, hit: &hit, point, means }, &mut request),
+            Some(effect) => Op::before(Act { effect, hit: &hit, means }, &mut request),
             None => {
-                return Held::new(
-                    Stage::called(inner.call(request), None),
-                    hit,
-                    point.clone(),
-                    means.clone(),
-                );
+                return Held::new(Stage::called(inner.call(request), None), hit, means.clone());
             }
         };
         let stage = match turn {
@@ -91,6 +67,6 @@ impl<S> Start<S> for DelayAfterCall {
             Turn::Hang => Stage::Called { future: inner.call(request), kept: None, hung: true },
             Turn::Answer(answer) => Stage::Answered { answer: Some(answer), hung: false },
         };
-        Held::new(stage, hit, point.clone(), means.clone())
+        Held::new(stage, hit, means.clone())
     }
 }

@@ -361,8 +361,8 @@ fn futures_are_send_where_their_parts_are_and_services_clone_where_theirs_do() {
     trait NotClone<A> {
         fn holds() {}
     }
-    impl<T: ?Sized> NotClone<()> for T {}
-    impl<T: ?Sized + Clone> NotClone<u8> for T {}
+    impl<T> NotClone<()> for T {}
+    impl<T: Clone> NotClone<u8> for T {}
     <ChaosService<Single, Calls<u32>, DelayAfterCall> as NotClone<_>>::holds();
     fn is_clone<T: Clone>() {}
     is_clone::<ChaosService<Strict, Calls<u32>>>();

@@ -11,12 +11,11 @@
 //! can_stand_before::<chaos_net::call::Call<u32, String, std::io::Error>, u32, String, std::io::Error>();
 //! ```
 
-use chaos_core::Point;
 use chaos_core::point::{Hit, Operation};
 
 /// How an operation's effect is carried out on a service that takes `Req` and answers `Result<Res, E>`.
 ///
-/// `X` is what the layer was given to make the caller's error.
+/// `X` is what the layer was given, as to make the caller's error.
 pub trait Wire<X, Req, Res, E>: Operation {
     /// What the wrapped service answers.
     type Answer;
@@ -43,13 +42,9 @@ pub trait Wire<X, Req, Res, E>: Operation {
     /// The last step before the caller has the answer, all delays over. An effect that goes on in the answer, as in a
     /// body, keeps the hit with it, so that limits on operations at once see when it ends.
     #[inline]
-    fn finish(
-        hit: Hit<Self>,
-        point: &Point<Self>,
-        answer: Result<Self::Answer, E>,
-    ) -> Result<Self::Answer, E> {
+    fn finish(hit: Hit<Self>, means: &X, answer: Result<Self::Answer, E>) -> Result<Self::Answer, E> {
         drop(hit);
-        let _ = point;
+        let _ = means;
         answer
     }
 }
@@ -61,9 +56,7 @@ pub struct Act<'a, Op: Operation, X> {
     pub effect: &'a Op::Effect,
     /// The decision it comes from.
     pub hit: &'a Hit<Op>,
-    /// Where it was decided.
-    pub point: &'a Point<Op>,
-    /// How the caller's error is made.
+    /// What the layer was given.
     pub means: &'a X,
 }
 
