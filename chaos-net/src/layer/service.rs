@@ -81,9 +81,6 @@ where
     }
 }
 
-type FutureOf<S, K, Req> =
-    ChaosFuture<<S as Service<Req>>::Future, HeldOf<S, <K as Kind<S>>::Op, <K as Kind<S>>::Means, Req>>;
-
 /// What comes after the look whether anything is armed, each step out of line: the ways of an operation where nothing is
 /// armed, and of one that no rule hits, stay short.
 impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
