@@ -1,4 +1,4 @@
-//! [`http`]: whether an HTTP server answers, rightly and in time.
+//! [`http()`]: whether an HTTP server answers, rightly and in time.
 
 use std::ops::RangeBounds;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub fn http(url: &str) -> Result<HttpProbe> {
     Ok(HttpProbe { ask, bounds: Bounds::default() })
 }
 
-/// One HTTP/1.1 request on a connection of its own. Made by [`http`]; redirects are not followed: they are a status.
+/// One HTTP/1.1 request on a connection of its own. Made by [`http()`]; redirects are not followed: they are a status.
 #[derive(Debug, Clone)]
 #[must_use = "a probe measures nothing until an experiment takes it"]
 pub struct HttpProbe {

@@ -1,4 +1,4 @@
-//! Probes that ask over the network: [`http`] and [`tcp`]. They become a [`Probe`] of an experiment's steady state.
+//! Probes that ask over the network: [`http()`] and [`tcp`]. They become a [`Probe`] of an experiment's steady state.
 //!
 //! The probes of [`chaos_core::probe`] are here too, so that one `use chaos_net::probe` has all of them.
 //!

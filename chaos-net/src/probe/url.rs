@@ -1,5 +1,7 @@
 //! [`Url`]: where an http probe asks.
 
+use std::fmt;
+
 use chaos_core::{Error, Result};
 use http::uri::{InvalidUri, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
@@ -7,7 +9,7 @@ use http::{HeaderValue, Uri};
 use super::address::Address;
 
 /// A checked `http://` URL in the parts that a request needs.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Url {
     pub(super) address: Address,
     /// Host, and port unless it is 80: what the `host` header says.
@@ -57,8 +59,21 @@ impl Url {
         };
         let shown = format!("http://{host}{}", uri.path());
         let host = HeaderValue::try_from(host).map_err(|source| wrong("see its host").with_source(source))?;
-        let path_and_query = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let path_and_query = match uri.path_and_query() {
+            None => PathAndQuery::from_static("/"),
+            // "?b=c" alone is no request target.
+            Some(bare) if !bare.as_str().starts_with('/') => format!("/{}", bare.as_str())
+                .parse()
+                .map_err(|source: InvalidUri| wrong("see its path").with_source(source))?,
+            Some(whole) => whole.clone(),
+        };
         Ok(Self { address, host, path_and_query, shown })
+    }
+}
+
+impl fmt::Debug for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shown, f)
     }
 }
 
