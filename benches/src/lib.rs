@@ -21,6 +21,9 @@ use std::error::Error;
 /// Makes this many calls.
 pub type Worker = Box<dyn FnMut(u64) + Send>;
 
+/// The workers of a case, or why it cannot be set up here.
+pub type Started = Result<Vec<Worker>, Box<dyn Error>>;
+
 /// One way for a call to go.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
@@ -31,5 +34,5 @@ pub struct Case {
     /// Whether a call of it may allocate.
     pub allocates: bool,
     /// Sets the case up and returns this many workers, each with a clone of the one service.
-    pub start: fn(usize) -> Result<Vec<Worker>, Box<dyn Error>>,
+    pub start: fn(usize) -> Started,
 }

@@ -64,8 +64,14 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "chaos: hit, zero delay",
         limit: Some(250),
-        allocates: true,
+        allocates: false,
         start: |n| with(vec![call::latency(Delay::fixed(Duration::ZERO))], n),
+    },
+    Case {
+        name: "chaos: hit, zero delay, counted at once",
+        limit: None,
+        allocates: true,
+        start: |n| with(vec![call::latency(Delay::fixed(Duration::ZERO)).at_once(1_000)?], n),
     },
     Case {
         name: "chaos: hit, error",

@@ -11,6 +11,7 @@ use seatbelt::chaos::latency::Latency;
 use tick::Clock;
 use tokio::runtime::{Builder, Runtime};
 use tower::Layer;
+use tower_resilience_chaos::CustomErrorFn;
 
 use super::layer::{NEVER, bare, number};
 use crate::drive::calls;
@@ -72,14 +73,15 @@ fn context() -> Result<ResilienceContext<u64, io::Result<u64>>> {
     Ok(ResilienceContext::new(Clock::new_tokio()))
 }
 
-fn resilience(
-    rate: f64,
-) -> tower_resilience_chaos::ChaosLayer<tower_resilience_chaos::CustomErrorFn<fn(&u64) -> io::Error>> {
+type Resilience = tower_resilience_chaos::ChaosLayer<CustomErrorFn<fn(&u64) -> io::Error>>;
+
+fn resilience(rate: f64) -> Resilience {
+    let make: fn(&u64) -> io::Error = |_| reset();
     tower_resilience_chaos::ChaosLayer::builder()
         .name("bench")
         .seed(7)
         .error_rate(rate)
-        .error_fn((|_: &u64| reset()) as fn(&u64) -> io::Error)
+        .error_fn(make)
         .latency_rate(rate)
         .build()
 }

@@ -15,7 +15,7 @@ use crate::{Case, Worker};
 type Result<T = Vec<Worker>> = std::result::Result<T, Box<dyn Error>>;
 
 pub(super) const CASES: &[Case] = &[
-    Case { name: "code: bare", limit: None, allocates: false, start: |n| Ok(steps(n, |n| Ok(n), ())) },
+    Case { name: "code: bare", limit: None, allocates: false, start: |n| Ok(steps(n, Ok, ())) },
     Case {
         name: "code: point off, pass_blocking",
         limit: None,

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::slice::Iter;
+use std::time::Duration;
 
 use super::caps::CapScratch;
 use super::hit::Hit;
 use super::live::Live;
 use super::operation::{Abilities, Operation};
+use super::part::Part;
 use super::point::{Inner, Point, RuleList};
 use crate::event::Event;
 use crate::sync::{Arc, Ordering};
@@ -55,6 +57,9 @@ impl<'a, Op: Operation> Candidate<'a, Op> {
     }
 
     /// Decides: what limits leave of it, and what the other rules add. `operation` is the one it was found for.
+    ///
+    /// A hit that leaves the operation as it is, a delay of zero, is counted and not returned, unless a limit on
+    /// operations at once must see it end.
     #[inline]
     pub fn decide(self, operation: Op::View<'_>) -> Option<Hit<Op>> {
         let inner = &*self.point.inner;
@@ -63,11 +68,17 @@ impl<'a, Op: Operation> Candidate<'a, Op> {
         };
         let mut hit = None;
         if live.enter(self.able) {
-            let first = hit.insert(Hit::new(live, ordinal));
-            inner.tell(live, ordinal, first);
+            let delay = live.delay(ordinal);
+            inner.tell(live, ordinal, delay);
             if self.rest.as_slice().is_empty() {
-                return hit;
+                return if delay.is_zero() && live.leaves_at_zero() {
+                    live.gate.leave();
+                    None
+                } else {
+                    Some(Hit::new(Part::new(live, ordinal, delay)))
+                };
             }
+            hit = Some(Hit::new(Part::new(live, ordinal, delay)));
         }
         inner.decide_rest(hit, self.rest, operation, self.able)
     }
@@ -136,31 +147,29 @@ impl<Op: Operation> Inner<Op> {
     }
 
     fn add(&self, hit: &mut Option<Hit<Op>>, live: &Arc<Live<Op>>, ordinal: u64) {
+        let delay = live.delay(ordinal);
+        let part = Part::new(live, ordinal, delay);
+        self.tell(live, ordinal, delay);
         match hit {
-            Some(hit) => hit.add(live, ordinal),
-            None => *hit = Some(Hit::new(live, ordinal)),
-        }
-        if let Some(hit) = hit {
-            self.tell(live, ordinal, hit);
+            Some(hit) => hit.add(part),
+            None => *hit = Some(Hit::new(part)),
         }
     }
 
     #[inline(never)]
-    fn tell(&self, live: &Live<Op>, ordinal: u64, hit: &Hit<Op>) {
-        tracing::debug!(
-            target: "chaos", point = %self.name, rule = %live.label, ordinal, delay = ?hit.last_delay(), "hit"
-        );
+    fn tell(&self, live: &Live<Op>, ordinal: u64, delay: Duration) {
+        tracing::debug!(target: "chaos", point = %self.name, rule = %live.label, ordinal, ?delay, "hit");
         #[cfg(feature = "metrics")]
-        count(&self.name, live, hit.last_delay());
+        count(&self.name, live, delay);
         if self.shared.hub.is_heard() {
             let (point, rule) = (self.name.clone(), live.label.clone());
-            self.shared.hub.send(&Event::Hit { point, rule, ordinal, delay: hit.last_delay() });
+            self.shared.hub.send(&Event::Hit { point, rule, ordinal, delay });
         }
     }
 }
 
 #[cfg(feature = "metrics")]
-fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: std::time::Duration) {
+fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: Duration) {
     let labels = [("point", Arc::clone(point)), ("rule", Arc::clone(&live.label))]
         .map(|(key, value)| metrics::Label::new(key, value))
         .to_vec();

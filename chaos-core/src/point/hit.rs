@@ -1,11 +1,11 @@
 //! [`Hit`]: what was decided for one operation, to be carried out by the wrapper at the point.
 
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::caps::CapScratch;
-use super::live::Live;
 use super::operation::Operation;
 use super::part::{Held, Part};
 use super::rule::{Action, Place};
@@ -26,7 +26,7 @@ pub struct Hit<Op: Operation> {
     first: Part<Op>,
     // No delay is left, at either place.
     idle: bool,
-    more: Option<Box<More<Op>>>,
+    more: Rest<Op>,
 }
 
 /// What not every hit has.
@@ -38,17 +38,30 @@ struct More<Op: Operation> {
     caps: CapScratch,
 }
 
-impl<Op: Operation> Hit<Op> {
-    /// The first rule's part, whose place in the gate it takes over.
+/// Freed out of line, as most hits have none.
+struct Rest<Op: Operation>(ManuallyDrop<Option<Box<More<Op>>>>);
+
+impl<Op: Operation> Drop for Rest<Op> {
     #[inline]
-    pub(super) fn new(live: &Arc<Live<Op>>, ordinal: u64) -> Self {
-        let first = Part::new(live, ordinal);
-        Self { idle: first.done, first, more: None }
+    fn drop(&mut self) {
+        if let Some(more) = self.0.take() {
+            free(more);
+        }
+    }
+}
+
+#[inline(never)]
+fn free<Op: Operation>(more: Box<More<Op>>) {
+    drop(more);
+}
+
+impl<Op: Operation> Hit<Op> {
+    #[inline]
+    pub(super) fn new(first: Part<Op>) -> Self {
+        Self { idle: first.done, first, more: Rest(ManuallyDrop::new(None)) }
     }
 
-    /// Adds a rule's part, whose place in the gate it takes over.
-    pub(super) fn add(&mut self, live: &Arc<Live<Op>>, ordinal: u64) {
-        let part = Part::new(live, ordinal);
+    pub(super) fn add(&mut self, part: Part<Op>) {
         self.idle &= part.done;
         self.more().parts.push(part);
     }
@@ -58,18 +71,18 @@ impl<Op: Operation> Hit<Op> {
     }
 
     fn more(&mut self) -> &mut More<Op> {
-        self.more.get_or_insert_with(|| {
+        self.more.0.get_or_insert_with(|| {
             Box::new(More { parts: Vec::new(), held: None, caps: CapScratch::default() })
         })
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part<Op>> {
-        std::iter::once(&self.first).chain(self.more.iter().flat_map(|more| &more.parts))
+        std::iter::once(&self.first).chain(self.more.0.iter().flat_map(|more| &more.parts))
     }
 
     #[inline]
-    fn last(&self) -> &Part<Op> {
-        self.more.as_ref().and_then(|more| more.parts.last()).unwrap_or(&self.first)
+    pub(super) fn last(&self) -> &Part<Op> {
+        self.more.0.as_ref().and_then(|more| more.parts.last()).unwrap_or(&self.first)
     }
 
     #[inline]
@@ -86,11 +99,6 @@ impl<Op: Operation> Hit<Op> {
     /// The delays decided, before and after the operation, added up.
     pub fn added(&self) -> Duration {
         self.parts().map(|part| part.delay).fold(Duration::ZERO, Duration::saturating_add)
-    }
-
-    /// The delay of the last rule added; zero when that was an effect.
-    pub(super) fn last_delay(&self) -> Duration {
-        self.last().delay
     }
 
     /// The effect to carry out, if its rule still lives: a rule reverted while the operation was held touches it no
@@ -141,7 +149,7 @@ impl<Op: Operation> Hit<Op> {
 
     fn poll_place(&mut self, place: Place, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            if let Some(more) = &mut self.more {
+            if let Some(more) = &mut *self.more.0 {
                 // A hang is `poll_hang`'s to end and to count.
                 if let Some(held) = more.held.as_mut().filter(|held| !held.is_hang()) {
                     if held.poll(cx).is_pending() {
@@ -150,7 +158,7 @@ impl<Op: Operation> Hit<Op> {
                     more.held = None;
                 }
             }
-            let more = self.more.iter_mut().flat_map(|more| &mut more.parts);
+            let more = self.more.0.iter_mut().flat_map(|more| &mut more.parts);
             let next =
                 std::iter::once(&mut self.first).chain(more).find(|part| !part.done && part.stands(place));
             let Some(part) = next else {
@@ -182,7 +190,7 @@ impl<Op: Operation> Hit<Op> {
     /// Blocks this thread for the delays at both places. Under a paused clock, which no blocked thread could advance,
     /// the delays are counted and not waited for.
     pub fn wait_blocking(&mut self) {
-        let more = self.more.iter_mut().flat_map(|more| &mut more.parts);
+        let more = self.more.0.iter_mut().flat_map(|more| &mut more.parts);
         for part in std::iter::once(&mut self.first).chain(more).filter(|part| !part.done) {
             part.done = true;
             if part.is_to_wait() {

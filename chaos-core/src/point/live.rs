@@ -25,6 +25,8 @@ pub(crate) struct Live<Op: Operation> {
     needs: Abilities,
     window: Option<Window>,
     limits: Limits,
+    leaves_at_zero: bool,
+    constant: Option<Duration>,
     pub(crate) action: Action<Op>,
     pub(crate) on_revert: OnRevert,
     pub(crate) cap: Option<Arc<Cap>>,
@@ -74,6 +76,13 @@ impl<Op: Operation> Live<Op> {
             needs: match &rule.action {
                 Action::Effect(effect) => Op::needs(effect.effect()),
                 Action::Delay(..) => Abilities::NONE,
+            },
+            leaves_at_zero: matches!(rule.action, Action::Delay(..))
+                && occurrence.at_once.is_none()
+                && cap.is_none(),
+            constant: match &rule.action {
+                Action::Delay(delay, _) => delay.constant(),
+                Action::Effect(_) => None,
             },
             action: rule.action.clone(),
             on_revert: rule.on_revert,
@@ -180,6 +189,27 @@ impl<Op: Operation> Live<Op> {
             self.counts.capped.fetch_add(1, Ordering::Release);
         }
         false
+    }
+
+    /// The delay of an operation; zero from an effect.
+    #[inline]
+    pub(super) fn delay(&self, ordinal: u64) -> Duration {
+        match (self.constant, &self.action) {
+            (Some(delay), _) => delay,
+            (None, Action::Delay(delay, _)) => delay.sample(self.stream(), ordinal),
+            (None, Action::Effect(_)) => Duration::ZERO,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_effect(&self) -> bool {
+        matches!(self.action, Action::Effect(_))
+    }
+
+    /// Whether an operation that is given a delay of zero is left as it is, and nobody counts it while it lasts.
+    #[inline]
+    pub(super) fn leaves_at_zero(&self) -> bool {
+        self.leaves_at_zero
     }
 
     /// The dice of this rule for what its effect needs beyond the decision (a delay's length, a position).

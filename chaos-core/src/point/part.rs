@@ -25,18 +25,13 @@ pub(super) struct Part<Op: Operation> {
 impl<Op: Operation> Part<Op> {
     /// Takes over the place in the gate.
     #[inline]
-    pub(super) fn new(live: &Arc<Live<Op>>, ordinal: u64) -> Self {
-        let mut part = Self { live: Arc::clone(live), ordinal, delay: Duration::ZERO, done: true };
-        if let Action::Delay(delay, _) = &part.live.action {
-            part.delay = delay.sample(part.live.stream(), ordinal);
-            part.done = part.delay.is_zero();
-        }
-        part
+    pub(super) fn new(live: &Arc<Live<Op>>, ordinal: u64, delay: Duration) -> Self {
+        Self { live: Arc::clone(live), ordinal, delay, done: delay.is_zero() }
     }
 
     #[inline]
     pub(super) fn is_effect(&self) -> bool {
-        matches!(self.live.action, Action::Effect(_))
+        self.live.is_effect()
     }
 
     pub(super) fn stands(&self, place: Place) -> bool {

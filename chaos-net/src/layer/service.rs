@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use chaos_core::Point;
-use chaos_core::point::{Attachment, Candidate};
+use chaos_core::point::{Attachment, Candidate, Hit};
 use tower_service::Service;
 
 use super::future::ChaosFuture;
@@ -112,8 +112,18 @@ impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
     {
         match candidate.decide(K::Op::view(&request)) {
             None => ChaosFuture::pass(inner.call(request)),
-            Some(hit) => ChaosFuture::hit(M::start(inner, request, hit, means)),
+            Some(hit) => Self::call_hit(inner, request, hit, means),
         }
+    }
+
+    #[inline(never)]
+    fn call_hit<Req>(inner: &mut S, request: Req, hit: Hit<K::Op>, means: &K::Means) -> FutureOf<S, K, Req>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        ChaosFuture::hit(M::start(inner, request, hit, means))
     }
 }
 
