@@ -69,13 +69,13 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "chaos: hit, zero delay, counted at once",
-        limit: None,
+        limit: Some(700),
         allocates: true,
         start: |n| with(vec![call::latency(Delay::fixed(Duration::ZERO)).at_once(1_000)?], n),
     },
     Case {
         name: "chaos: hit, error",
-        limit: None,
+        limit: Some(700),
         allocates: true,
         start: |n| with(vec![call::error(|_: &u64| io::ErrorKind::ConnectionReset.into())], n),
     },
