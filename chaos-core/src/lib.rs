@@ -19,13 +19,14 @@
 //! | `measure` | measuring a client, for probes and the report's timeline (feature `measure`) |
 //! | [`report`] | the value an experiment ends in, and its forms |
 //! | `ledger` | the journal of undos, and the sweep of what a dead run left (feature `ledger`) |
+//! | `guardian` | the sibling process that takes faults back when this one is killed or stopped (feature `guardian`) |
 //! | `rules` | rules from data: a file, an admin route (feature `rules`) |
 //! | `testing` | the conformance suite for your own faults, and the many-seeds runner (feature `testing`) |
 //!
 //! # Features
 //!
 //! No feature switches a fault on. `ledger`, `measure`, `report` (JSON, Markdown and HTML) and `rules` are on by
-//! default; `junit`, `metrics`, `signals` and `testing` are not.
+//! default; `guardian`, `junit`, `metrics`, `signals` and `testing` are not.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod chaos;
@@ -36,6 +37,8 @@ pub mod error;
 pub mod event;
 pub mod experiment;
 pub mod fault;
+#[cfg(all(feature = "guardian", unix))]
+pub mod guardian;
 pub mod injection;
 #[cfg(all(feature = "ledger", unix))]
 pub mod ledger;
@@ -61,6 +64,8 @@ pub use error::{Error, Result};
 pub use event::{Event, Events};
 pub use experiment::Experiment;
 pub use fault::{Fault, NoUndo, Observed, Owner, Plan, Undo};
+#[cfg(all(feature = "guardian", unix))]
+pub use guardian::Guardian;
 pub use injection::Injection;
 #[cfg(all(feature = "ledger", unix))]
 pub use ledger::{Ledger, Undos};

@@ -138,6 +138,16 @@ impl<F, C, D> Experiment<F, C, D> {
         self
     }
 
+    /// Arms `guardian` before the first effect of each fault that outlives this process: it takes the fault back when
+    /// this process dies, or when the fault was not reverted [a margin](crate::Guardian::margin) after its end. Needed
+    /// for every fault whose plan names the guardian as its owner.
+    #[cfg(all(feature = "guardian", unix))]
+    pub fn guardian(mut self, guardian: crate::Guardian) -> Self {
+        // How long is known when a fault begins.
+        self.setup.journal.guardian = Some((guardian, Duration::ZERO));
+        self
+    }
+
     /// Puts what `recorder` measured on the report's timeline.
     #[cfg(feature = "measure")]
     pub fn measuring(mut self, recorder: &crate::measure::Recorder) -> Self {

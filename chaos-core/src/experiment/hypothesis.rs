@@ -101,9 +101,13 @@ impl Hypothesis<'_> {
         is_worth_it: impl Fn(&Taken) -> bool,
     ) -> Taken {
         let since = self.clock.now();
+        let held = self.record.holds(index);
         loop {
             let taken = probe.take(self.clock).await;
             self.record.reading(index, phase, &taken);
+            if held && taken.verdict == Verdict::Holds {
+                self.record.forgive(index);
+            }
             let waited = self.clock.now().saturating_duration_since(since);
             if taken.verdict == Verdict::Holds || !is_worth_it(&taken) || waited >= patience {
                 return taken;

@@ -47,10 +47,8 @@ impl ExperimentPlan {
                     return plan;
                 }
             };
-            if looked.needs_ledger() {
-                if let Err(error) = setup.journal.must_be_there_for(&looked.title) {
-                    plan.refusal = Some(error.chain());
-                }
+            if let Err(error) = setup.journal.must_do_for(&looked) {
+                plan.refusal = Some(error.chain());
             }
             plan.steps.push(looked);
             if plan.refusal.is_some() {

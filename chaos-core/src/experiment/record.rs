@@ -225,6 +225,16 @@ impl Record {
         inner.report.probes[probe].push(reading);
     }
 
+    /// Whether every reading of a probe has held so far.
+    pub(crate) fn holds(&self, probe: usize) -> bool {
+        self.lock().report.probes[probe].held
+    }
+
+    /// The last readings of a probe were given time, and it came to hold: they do not count against it.
+    pub(crate) fn forgive(&self, probe: usize) {
+        self.lock().report.probes[probe].held = true;
+    }
+
     /// How many readings of each probe gave a verdict while faults were in force.
     pub(crate) fn verdicts(&self) -> Vec<u64> {
         self.lock().verdicts.clone()

@@ -266,8 +266,14 @@ impl StageRun<'_> {
 
     async fn inject(&mut self, index: usize) -> Result<()> {
         let (record, stop) = (self.run.record, &self.run.setup.stop);
-        let work = &*self.stage.steps[index].work;
-        let (looked, injection) = Injection::begin(work, self.way.clone(), stop).await?;
+        let step = &self.stage.steps[index];
+        #[allow(unused_mut, reason = "how long it lasts is for the guardian")]
+        let mut way = self.way.clone();
+        #[cfg(all(feature = "guardian", unix))]
+        if let Some((_, lasting)) = &mut way.journal.guardian {
+            *lasting = self.run.setup.duration_of(step);
+        }
+        let (looked, injection) = Injection::begin(&*step.work, way, stop).await?;
         let seen: Vec<(bool, String)> =
             injection.observe().await.into_iter().map(|(_, look)| tell(look)).collect();
         let items: Vec<_> = injection.items().cloned().collect();

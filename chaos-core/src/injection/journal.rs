@@ -1,25 +1,34 @@
-//! [`Journal`]: the ledger as an injection sees it; without the feature `ledger` there is none to write to.
+//! [`Journal`]: ledger and guardian as an injection sees them; without the features there is none to write to.
 
 use std::sync::Arc;
 
 use super::item::Item;
+use super::work::Looked;
 use crate::error::{Error, Result};
+#[cfg(all(feature = "guardian", unix))]
+use crate::guardian::{Guarded, Guardian};
 #[cfg(all(feature = "ledger", unix))]
-use crate::ledger::{EntryId, Ledger};
+use crate::ledger::{Entry, EntryId, Ledger};
 
 /// Where undos are written before the first effect.
 #[derive(Clone, Default)]
 pub(crate) struct Journal {
     #[cfg(all(feature = "ledger", unix))]
     pub(crate) ledger: Option<Arc<Ledger>>,
+    /// The guardian, and how long the fault lasts.
+    #[cfg(all(feature = "guardian", unix))]
+    pub(crate) guardian: Option<(Guardian, std::time::Duration)>,
 }
 
-/// The entry of an undo; none for what dies with this process.
-#[cfg(all(feature = "ledger", unix))]
-pub(crate) type Written = Option<EntryId>;
-/// The entry of an undo; none for what dies with this process.
-#[cfg(not(all(feature = "ledger", unix)))]
-pub(crate) type Written = Option<std::convert::Infallible>;
+/// Where the undo of one target is kept: nowhere, when it dies with this process.
+#[derive(Clone, Default)]
+pub(crate) struct Written {
+    #[cfg(all(feature = "ledger", unix))]
+    entry: Option<EntryId>,
+    /// The guardian, and the number of the entry there.
+    #[cfg(all(feature = "guardian", unix))]
+    guarded: Option<(Arc<Guarded>, usize)>,
+}
 
 impl Journal {
     pub(crate) fn is_there(&self) -> bool {
@@ -29,8 +38,31 @@ impl Journal {
         return false;
     }
 
+    fn has_guardian(&self) -> bool {
+        #[cfg(all(feature = "guardian", unix))]
+        return self.guardian.is_some();
+        #[cfg(not(all(feature = "guardian", unix)))]
+        return false;
+    }
+
+    /// An error when what was looked at needs a ledger or a guardian that is not there.
+    pub(crate) fn must_do_for(&self, looked: &Looked) -> Result<()> {
+        if looked.needs_ledger() {
+            self.must_be_there_for(&looked.title)?;
+        }
+        if !looked.needs_guardian() || self.has_guardian() {
+            return Ok(());
+        }
+        let how = if cfg!(all(feature = "guardian", unix)) {
+            "give one with `.guardian(...)`; `chaos_core::guardian::run_if_asked(undos)` at the start of main makes it"
+        } else {
+            "enable the feature `guardian` of chaos-core and give one"
+        };
+        Err(Error::refused(format!("{}: a guardian takes it back, and there is none: {how}", looked.title)))
+    }
+
     /// An error when `title` needs a ledger and none is there.
-    pub(crate) fn must_be_there_for(&self, title: &str) -> Result<()> {
+    fn must_be_there_for(&self, title: &str) -> Result<()> {
         if self.is_there() {
             return Ok(());
         }
@@ -44,27 +76,72 @@ impl Journal {
         )))
     }
 
-    /// Writes the undos of all items with one flush, before the first effect.
+    /// Writes the undos of all items with one flush and arms the guardian, before the first effect.
     pub(crate) fn record(&self, items: &[Arc<dyn Item>]) -> Result<Vec<Written>> {
         #[cfg(all(feature = "ledger", unix))]
         if let Some(ledger) = &self.ledger {
-            let journaled = |item: &&Arc<dyn Item>| item.owner().is_journaled();
-            let entries =
-                items.iter().filter(journaled).map(|item| item.entry()).collect::<Result<Vec<_>>>()?;
-            let mut ids = if entries.is_empty() { Vec::new() } else { ledger.record(entries)? }.into_iter();
-            return Ok(items
-                .iter()
-                .map(|item| item.owner().is_journaled().then(|| ids.next()).flatten())
-                .collect());
+            return self.record_in(ledger, items);
         }
-        Ok(items.iter().map(|_| None).collect())
+        Ok(vec![Written::default(); items.len()])
+    }
+
+    #[cfg(all(feature = "ledger", unix))]
+    fn record_in(&self, ledger: &Ledger, items: &[Arc<dyn Item>]) -> Result<Vec<Written>> {
+        let mut written = vec![Written::default(); items.len()];
+        let journaled: Vec<usize> =
+            (0..items.len()).filter(|nth| items[*nth].owner().is_journaled()).collect();
+        if journaled.is_empty() {
+            return Ok(written);
+        }
+        let entries: Vec<Entry> = journaled.iter().map(|nth| items[*nth].entry()).collect::<Result<_>>()?;
+        let ids = ledger.record(entries.clone())?;
+        for (nth, id) in journaled.iter().zip(&ids) {
+            written[*nth].entry = Some(*id);
+        }
+        #[cfg(all(feature = "guardian", unix))]
+        if let Some((guardian, lasting)) = &self.guardian {
+            let lasting = lasting.saturating_add(super::INJECT_TIMEOUT).saturating_add(guardian.margin);
+            match guardian.arm(entries, lasting, Some(ledger)) {
+                Ok(guarded) => {
+                    let guarded = Arc::new(guarded);
+                    for (entry, nth) in journaled.into_iter().enumerate() {
+                        written[nth].guarded = Some((Arc::clone(&guarded), entry));
+                    }
+                }
+                Err(error) => {
+                    // Nothing was touched, so there is nothing to sweep.
+                    ledger.strike(&ids)?;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    /// Everything is injected: the fault lasts from now on.
+    pub(crate) fn begun<'a>(&self, mut written: impl Iterator<Item = &'a Written>) -> Result<()> {
+        #[cfg(all(feature = "guardian", unix))]
+        if let (Some((guardian, lasting)), Some((guarded, _))) =
+            (&self.guardian, written.find_map(|written| written.guarded.as_ref()))
+        {
+            return guarded.extend(lasting.saturating_add(guardian.margin));
+        }
+        let _ = &mut written;
+        Ok(())
     }
 
     /// Strikes an undo that was reverted.
     pub(crate) fn strike(&self, written: &Written) -> Result<()> {
         #[cfg(all(feature = "ledger", unix))]
-        if let (Some(ledger), Some(id)) = (&self.ledger, written) {
-            return ledger.strike(std::slice::from_ref(id));
+        if let (Some(ledger), Some(id)) = (&self.ledger, &written.entry) {
+            ledger.strike(std::slice::from_ref(id))?;
+        }
+        #[cfg(all(feature = "guardian", unix))]
+        if let Some((guarded, nth)) = &written.guarded {
+            // It is put back and off the ledger: a guardian that is gone has nothing left to do.
+            if let Err(error) = guarded.strike(*nth) {
+                tracing::warn!(target: "chaos", error = %error.chain(), "the guardian was gone before its time");
+            }
         }
         let _ = written;
         Ok(())

@@ -76,6 +76,15 @@ impl Inject {
         self
     }
 
+    /// Arms `guardian` before the first effect: it takes the fault back when this process dies, or when the fault was
+    /// not reverted [a margin](crate::Guardian::margin) after it has lasted `lasting`. Needed for every fault whose plan
+    /// names the guardian as its owner.
+    #[cfg(all(feature = "guardian", unix))]
+    pub fn guardian(mut self, guardian: crate::Guardian, lasting: Duration) -> Self {
+        self.journal.guardian = Some((guardian, lasting));
+        self
+    }
+
     /// Looks, approves, records, injects and observes.
     ///
     /// # Errors
@@ -122,9 +131,7 @@ impl Injection {
         let (looked, items) = work.approve(&way.occupancy).await?;
         let mut injection = Self { begun: Vec::new(), way };
         let recorded = (|| {
-            if looked.needs_ledger() {
-                injection.way.journal.must_be_there_for(&looked.title)?;
-            }
+            injection.way.journal.must_do_for(&looked)?;
             injection.way.journal.record(&items)
         })();
         let written = match recorded {
@@ -139,7 +146,9 @@ impl Injection {
         // From here on the guard owns the undo of every target, injected or not.
         injection.begun =
             items.into_iter().zip(written).map(|(item, written)| Begun { item, written }).collect();
-        match injection.inject_all(stop).await {
+        let injected = injection.inject_all(stop).await;
+        let written = injection.begun.iter().map(|begun| &begun.written);
+        match injected.and_then(|()| injection.way.journal.begun(written)) {
             Ok(()) => Ok((looked, injection)),
             Err(error) => match injection.put_back().await {
                 Ok(()) => Err(error),

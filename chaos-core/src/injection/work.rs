@@ -87,6 +87,10 @@ impl Looked {
     pub(crate) fn needs_ledger(&self) -> bool {
         self.picked.iter().any(|picked| picked.owner.is_journaled())
     }
+
+    pub(crate) fn needs_guardian(&self) -> bool {
+        self.picked.iter().any(|picked| picked.owner == Owner::Guardian)
+    }
 }
 
 /// The plan as it is now, and what was approved of it.

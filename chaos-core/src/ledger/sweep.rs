@@ -9,6 +9,7 @@ use super::dir::{Access, LedgerDir};
 use super::found::{Found, Kept};
 use super::look::{Dead, look};
 use super::run_file::RunFile;
+use super::run_id::RunId;
 use super::survey::Survey;
 use super::swept::{Failed, Swept};
 use super::undos::Undos;
@@ -52,6 +53,7 @@ pub fn survey(dir: impl AsRef<Path>, undos: &Undos) -> Result<Survey> {
 pub struct Sweep {
     dir: PathBuf,
     limit: Duration,
+    only: Option<RunId>,
 }
 
 impl Sweep {
@@ -60,12 +62,18 @@ impl Sweep {
 
     /// A sweep of `dir`.
     pub fn of(dir: impl AsRef<Path>) -> Self {
-        Self { dir: dir.as_ref().to_owned(), limit: Self::LIMIT }
+        Self { dir: dir.as_ref().to_owned(), limit: Self::LIMIT, only: None }
     }
 
     /// How long one revert may take, and one look after it.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Only what this run left. The others are looked at, because an older change to the same target waits for theirs.
+    pub fn only(mut self, run: RunId) -> Self {
+        self.only = Some(run);
         self
     }
 
@@ -84,9 +92,16 @@ impl Sweep {
         let mut swept = Swept::default();
         let Some(dir) = LedgerDir::open(&self.dir)?.map(Arc::new) else { return Ok(swept) };
         let names = dir.names()?;
-        swept.kept = lookalikes(&dir, &names.lookalikes);
         let mut holds = Holds::default();
         let mut waiting = names.runs;
+        match self.only {
+            None => swept.kept = lookalikes(&dir, &names.lookalikes),
+            Some(only) => {
+                let others;
+                (waiting, others) = waiting.into_iter().partition(|run| *run == only);
+                holds.add_in_use(&look(&dir, others, Access::Look, 0).in_use);
+            }
+        }
         while !waiting.is_empty() {
             let look = look(&dir, waiting, Access::Change, HELD);
             waiting = look.waiting;
@@ -107,8 +122,11 @@ impl Sweep {
         let mut survey = Survey::default();
         let Some(dir) = LedgerDir::open(&self.dir)? else { return Ok(survey) };
         let names = dir.names()?;
-        survey.kept = lookalikes(&dir, &names.lookalikes);
         let mut waiting = names.runs;
+        match self.only {
+            None => survey.kept = lookalikes(&dir, &names.lookalikes),
+            Some(only) => waiting.retain(|run| *run == only),
+        }
         let mut found = Vec::new();
         while !waiting.is_empty() {
             let look = look(&dir, waiting, Access::Look, HELD);

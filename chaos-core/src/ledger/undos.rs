@@ -120,6 +120,16 @@ impl Undos {
         )))
     }
 
+    /// Whether the entry's kind is known and its data is that kind's: what could be reverted, as far as can be told
+    /// without looking at the world.
+    ///
+    /// # Errors
+    /// [`refused`](Error::is_refused) for an unknown kind, [`invalid`](Error::is_invalid) when the data is not that
+    /// kind's.
+    pub fn check(&self, entry: &Entry) -> Result<()> {
+        self.reverter(entry)?.check(entry)
+    }
+
     pub(super) fn reverter(&self, entry: &Entry) -> Result<&dyn Reverter> {
         let kind = entry.kind();
         self.known.get(kind).map(|known| &**known).ok_or_else(|| {
@@ -138,6 +148,7 @@ impl fmt::Debug for Undos {
 
 /// One kind, with its type erased.
 pub(super) trait Reverter: Send + Sync {
+    fn check(&self, entry: &Entry) -> Result<()>;
     fn revert<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<()>>;
     fn is_gone<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<bool>>;
 }
@@ -148,6 +159,10 @@ struct Typed<U: Undo> {
 }
 
 impl<U: Undo> Reverter for Typed<U> {
+    fn check(&self, entry: &Entry) -> Result<()> {
+        parse::<U>(entry).map(drop)
+    }
+
     fn revert<'a>(&'a self, entry: &'a Entry) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { parse::<U>(entry)?.revert(&self.via).await })
     }

@@ -163,6 +163,12 @@ impl Probe {
         self
     }
 
+    /// What reports call it, in place of what it was called.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// How often it is taken while faults are in force; 500 ms unless said otherwise.
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval;

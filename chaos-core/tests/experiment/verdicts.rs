@@ -128,6 +128,38 @@ async fn a_system_that_does_not_come_back_is_broken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_that_was_given_time_is_not_broken_by_it() {
+    let chaos = Chaos::seeded(7);
+    let point = chaos.point::<Commit>("commit").unwrap();
+    traffic(&chaos, &point);
+    let experiment = |probe| {
+        Experiment::new(&chaos, "given time")
+            .steady_state(probe)
+            .fault(step::latency(Delay::fixed(ms(1))).at(point.clone()))
+            .blast_radius(all())
+            .lasting(secs(1))
+            .run()
+    };
+    // The readings of these numbers have no verdict or do not hold; all others hold.
+    let warming = |readings: std::ops::Range<u32>, verdict: fn() -> probe::Reading| {
+        let taken = AtomicU32::new(0);
+        probe::reading("warming", move || {
+            let at = taken.fetch_add(1, Ordering::SeqCst);
+            let reading = if readings.contains(&at) { verdict() } else { probe::Reading::pass("ok") };
+            async move { Ok(reading) }
+        })
+    };
+    let report = experiment(warming(0..3, || probe::Reading::no_data("none yet"))).await.unwrap();
+    assert!(report.held() && report.probes[0].held, "{report}");
+    assert_eq!(report.probes[0].failed, 3);
+    let report = experiment(warming(0..3, || probe::Reading::fail("down")).only_after()).await.unwrap();
+    assert!(report.held() && report.probes[0].held, "{report}");
+    // One that breaks while faults are in force stays broken, though it came back.
+    let report = experiment(warming(1..2, || probe::Reading::fail("down"))).await.unwrap();
+    assert!(report.outcome == Outcome::Broken && !report.probes[0].held, "{report}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_hit_nothing_is_inconclusive_and_says_why() {
     let chaos = Chaos::seeded(7);
     let run = |point: Point<Commit>, chaos: Chaos| async move {

@@ -1,6 +1,7 @@
 //! [`Meter`]: measures a client, for the probes of an experiment and the timeline of its report.
 //!
-//! Where it stands decides what it sees: above retries it sees what callers see, below them each attempt.
+//! Where it stands decides what it sees: above retries it sees what callers see, below them each attempt. One meter may
+//! have layers in several clients, which it then counts together.
 //!
 //! ```
 //! use chaos_core::units::ms;
@@ -21,6 +22,14 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What is measured
+//! | | |
+//! |---|---|
+//! | latency | from `call` to the end of the service's future, by tokio's clock: virtual while that is paused. Of an HTTP response this is the head; the body comes later |
+//! | a failed call | an error, and whatever else the meter was told: [`Meter::http`], [`Meter::judging`] |
+//! | a dropped call | failed, after the time it took so far: a timeout above gave up, or the task was cancelled |
+//! | readiness | passed through and not measured: a service that cannot get ready has not been called |
 
 mod classify;
 mod future;
@@ -51,12 +60,23 @@ pub struct Meter<C = ErrorsFail> {
 }
 
 impl Meter {
-    /// A meter for any service: a call that errs has failed.
+    /// A meter for any service, by the name that reports call it: a call that errs has failed. For HTTP, where a 503
+    /// is no error, use [`Meter::http`].
     pub fn new(name: impl Into<String>) -> Self {
         Self { recorder: Recorder::new(name), classify: ErrorsFail }
     }
 
-    /// A meter that asks `is_ok` of each result whether the call succeeded.
+    /// A meter that asks `is_ok` of each result whether the call succeeded. The closure says its types:
+    ///
+    /// ```
+    /// use chaos_net::Meter;
+    /// use std::io;
+    /// let meter = Meter::judging("stock", |result: &Result<u32, io::Error>| match result {
+    ///     Ok(items) => *items > 0,
+    ///     Err(error) => error.kind() == io::ErrorKind::NotFound,
+    /// });
+    /// # let _ = meter.layer();
+    /// ```
     pub fn judging<Res, E, F>(name: impl Into<String>, is_ok: F) -> Meter<Judge<F>>
     where
         F: Fn(&Result<Res, E>) -> bool + Clone,

@@ -1,219 +1,203 @@
-//! A request over http.
+//! [`http()`]: whether an HTTP server answers, rightly and in time.
 
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::ops::RangeBounds;
+use std::time::Duration;
 
 use bytes::Bytes;
-use chaos_core::probe::Reading;
-use chaos_core::units::duration::brief;
-use chaos_core::{Clock, Error, Probe, Result, probe};
-use http::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request, Uri};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use chaos_core::probe::{Probe, Value};
+use chaos_core::{Clock, Error, Result};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request};
+use http_body_util::Full;
 
-/// The most of a body that is read to look for a text.
-const MOST_BODY: usize = 1 << 20;
+use super::ask::{Answer, Ask, Stage};
+use super::bounds::Bounds;
+use super::exchange::{Reads, exchange};
+use super::expect::Expect;
+use super::settings::settings;
+use super::url::Url;
 
-/// Asks `url` by GET and looks at the answer: a status of 2xx holds, unless [`status`](HttpProbe::status) says another.
+/// How much of a body is read, unless said otherwise.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// A probe that holds while a GET of `url` is answered with a status of 200 to 299 and a whole body; the methods of
+/// [`HttpProbe`] ask for more.
+///
+/// ```
+/// use chaos_core::units::ms;
+/// use chaos_net::probe;
+/// let probe = probe::http("http://127.0.0.1:8080/orders?dry=1")?
+///     .method("POST")?
+///     .header("authorization", "Bearer of-a-test")?
+///     .body("{}")
+///     .status_in(200..=202)?
+///     .within(ms(300));
+/// # let _ = chaos_core::Probe::from(probe);
+/// # Ok::<(), chaos_core::Error>(())
+/// ```
 ///
 /// # Errors
-/// What is not a `http://` URL with a host. For https bring a closure of your own: `chaos_core::probe::check`.
+/// What is not a URL with a host, `https://` and every other scheme but `http://`, port 0, and credentials in the URL.
 pub fn http(url: &str) -> Result<HttpProbe> {
-    let wrong = |why: &str| Error::invalid(format!("probe url {url:?} {why}"));
-    let uri: Uri =
-        url.parse().map_err(|error: http::uri::InvalidUri| wrong("is not a url").with_source(error))?;
-    match uri.scheme_str() {
-        Some("http") => {}
-        Some("https") => {
-            let why =
-                "is https, which this probe does not speak: use `probe::check` with a client of your own";
-            return Err(wrong(why));
-        }
-        _ => return Err(wrong("does not begin with http://")),
-    }
-    if uri.host().is_none_or(str::is_empty) {
-        return Err(wrong("has no host"));
-    }
-    // The part behind the host: a port, if anything. `Uri` takes ports that do not exist and drops them.
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    let host_and_port = authority.rsplit('@').next().unwrap_or(authority);
-    let port = host_and_port.strip_prefix(uri.host().unwrap_or_default()).unwrap_or_default();
-    if !port.is_empty() && !port[1..].parse::<u16>().is_ok_and(|port| port != 0) {
-        return Err(wrong("needs a port from 1 to 65535"));
-    }
-    Ok(HttpProbe {
-        uri,
+    let url = Url::parse(url)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::HOST, url.host.clone());
+    headers.insert(header::USER_AGENT, HeaderValue::from_static("chaos-probe"));
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    let ask = Get {
+        url,
         method: Method::GET,
-        headers: HeaderMap::new(),
-        status: None,
-        contains: None,
-        within: None,
-    })
+        headers,
+        body: Bytes::new(),
+        expect: Expect::default(),
+        body_limit: BODY_LIMIT,
+    };
+    Ok(HttpProbe { ask, bounds: Bounds::default() })
 }
 
-/// Whether a server answers as it should; made by [`http()`].
+/// One HTTP/1.1 request on a connection of its own. Made by [`http()`]; redirects are not followed: they are a status.
 #[derive(Debug, Clone)]
 #[must_use = "a probe measures nothing until an experiment takes it"]
 pub struct HttpProbe {
-    uri: Uri,
-    method: Method,
-    headers: HeaderMap,
-    status: Option<u16>,
-    contains: Option<String>,
-    within: Option<Duration>,
+    ask: Get,
+    bounds: Bounds,
 }
+
+settings!(HttpProbe);
 
 impl HttpProbe {
-    /// The answer must have this status, 100 to 999; an experiment refuses any other number.
-    pub fn status(mut self, status: u16) -> Self {
-        self.status = Some(status);
+    /// The status must be this one, in place of what was said before. An experiment refuses what is not in
+    /// 100..=999.
+    pub fn status(mut self, code: u16) -> Self {
+        self.ask.expect.status(code);
         self
     }
 
-    /// The first 1 MiB of the body must contain `text`.
+    /// The status must be one of these, in place of what was said before: `200..300`, `200..=204`.
+    ///
+    /// # Errors
+    /// A range with nothing in it.
+    pub fn status_in(mut self, codes: impl RangeBounds<u16>) -> Result<Self> {
+        self.ask.expect.status_in(codes)?;
+        Ok(self)
+    }
+
+    /// The body must have this text in it, within what is read of it; said again, all must be there. An
+    /// experiment refuses an empty text.
     pub fn body_contains(mut self, text: impl Into<String>) -> Self {
-        self.contains = Some(text.into());
+        self.ask.expect.text(text.into());
         self
     }
 
-    /// An answer that takes longer does not hold: from connecting to the head, or to the body where that is looked at.
-    pub fn within(mut self, bound: Duration) -> Self {
-        self.within = Some(bound);
+    /// How much of the body is read; 1 MiB unless said otherwise. Up to there a body that is cut off fails the reading.
+    /// 0 looks at the head alone: for streams that never end.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.ask.body_limit = bytes;
         self
     }
 
-    /// Asks by another method, without a body.
+    /// The method, in place of GET.
     ///
     /// # Errors
-    /// What is not a method.
+    /// What is no method, one in lower case, which servers do not know, and CONNECT, which asks nothing.
     pub fn method(mut self, method: &str) -> Result<Self> {
-        self.method = Method::from_bytes(method.as_bytes())
-            .map_err(|error| Error::invalid(format!("{method:?} is not a method")).with_source(error))?;
+        let known = Method::from_bytes(method.as_bytes())
+            .map_err(|source| Error::invalid(format!("{method:?} is not a method")).with_source(source))?;
+        if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+            return Err(Error::invalid(format!(
+                "method {method:?} is not in capitals, as methods are: use {:?}",
+                method.to_ascii_uppercase()
+            )));
+        }
+        if known == Method::CONNECT {
+            return Err(Error::invalid("method CONNECT asks nothing: use another, or probe::tcp"));
+        }
+        self.ask.method = known;
         Ok(self)
     }
 
-    /// Asks with a header.
+    /// A header of the request: `host`, `user-agent` and `accept` in place of the probe's own, others beside what was
+    /// said before. Values are kept out of reports and of `Debug`.
     ///
     /// # Errors
-    /// What is not a header.
+    /// What is no header name or value, and those that say how the message is framed.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
-        let name = HeaderName::try_from(name)
-            .map_err(|error| Error::invalid(format!("{name:?} is not a header's name")).with_source(error))?;
-        let value = HeaderValue::try_from(value).map_err(|error| {
-            Error::invalid(format!("{value:?} is not a header's value")).with_source(error)
+        let key: HeaderName = name.parse().map_err(|source: header::InvalidHeaderName| {
+            Error::invalid(format!("{name:?} is not a header name: use letters, digits and dashes"))
+                .with_source(source)
         })?;
-        self.headers.append(name, value);
+        // The value is not shown: it may be a secret.
+        let mut value = HeaderValue::from_str(value).map_err(|source| {
+            Error::invalid(format!("the value for header {name} is not one: use visible characters"))
+                .with_source(source)
+        })?;
+        value.set_sensitive(true);
+        let framing =
+            [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION, header::UPGRADE];
+        if framing.contains(&key) {
+            return Err(Error::invalid(format!("header {key} is the probe's own: leave it out")));
+        }
+        if [header::HOST, header::USER_AGENT, header::ACCEPT].contains(&key) {
+            self.ask.headers.insert(key, value);
+        } else {
+            self.ask.headers.append(key, value);
+        }
         Ok(self)
     }
 
-    /// How often it is taken while faults are in force.
-    pub fn every(self, interval: Duration) -> Probe {
-        Probe::from(self).every(interval)
+    /// The body of the request; empty unless said otherwise.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.ask.body = body.into();
+        self
     }
+}
 
-    /// How long one attempt may take.
-    pub fn timeout(self, timeout: Duration) -> Probe {
-        Probe::from(self).timeout(timeout)
-    }
+#[derive(Debug, Clone)]
+struct Get {
+    url: Url,
+    method: Method,
+    headers: HeaderMap,
+    body: Bytes,
+    expect: Expect,
+    body_limit: usize,
+}
 
-    /// How often an attempt that does not hold is repeated.
-    pub fn retries(self, retries: u32) -> Probe {
-        Probe::from(self).retries(retries)
-    }
-
-    async fn look(self) -> Result<Reading> {
-        Clock::auto().require_real("an http probe")?;
-        let begun = Instant::now();
-        Ok(match self.ask(begun).await {
-            Ok(reading) => reading,
-            Err(error) => Reading::fail(error.chain()),
-        })
-    }
-
-    async fn ask(&self, begun: Instant) -> Result<Reading> {
-        let host = self.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, self.uri.port_u16().unwrap_or(80)))
-            .await
-            .map_err(|error| Error::failed("no connection").with_source(error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| Error::failed("no http connection").with_source(error))?;
-        // Ended with this future, however that ends.
-        let mut driving = JoinSet::new();
-        driving.spawn(connection);
-        let answer = sender
-            .send_request(self.request()?)
-            .await
-            .map_err(|error| Error::failed("no answer").with_source(error))?;
-        let status = answer.status();
-        let wanted = self.status.map_or(status.is_success(), |wanted| status.as_u16() == wanted);
-        if !wanted {
-            return Ok(Reading::fail(format!("status {}", status.as_u16())));
-        }
-        let Some(text) = &self.contains else {
-            return Ok(super::in_time(&format!("status {}", status.as_u16()), begun, self.within));
-        };
-        let body = Limited::new(answer.into_body(), MOST_BODY).collect().await;
-        let body =
-            body.map_err(|error| Error::failed("the body did not come whole").with_source(error))?.to_bytes();
-        if !body.windows(text.len().max(1)).any(|part| part == text.as_bytes()) && !text.is_empty() {
-            return Ok(Reading::fail(format!("no {text:?} in the {} bytes of the body", body.len())));
-        }
-        Ok(super::in_time(&format!("status {} with {text:?}", status.as_u16()), begun, self.within))
-    }
-
-    fn request(&self) -> Result<Request<Empty<Bytes>>> {
-        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::new(Empty::new());
+impl Get {
+    fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
-        *request.uri_mut() = path.parse().map_err(|error: http::uri::InvalidUri| {
-            Error::failed("the path is not one").with_source(error)
-        })?;
-        let host = self.uri.authority().map_or("", |authority| authority.as_str());
-        // Credentials in a URL are not part of the host.
-        let host = host.rsplit('@').next().unwrap_or(host);
-        if let Ok(host) = HeaderValue::try_from(host) {
-            request.headers_mut().insert(HOST, host);
-        }
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("chaos-probe"));
-        for (name, value) in &self.headers {
-            request.headers_mut().insert(name, value.clone());
-        }
-        Ok(request)
-    }
-
-    fn tolerance(&self) -> String {
-        let mut words = match self.status {
-            Some(status) => format!("status {status}"),
-            None => "status 2xx".to_owned(),
-        };
-        if let Some(text) = &self.contains {
-            words.push_str(&format!(" with {text:?}"));
-        }
-        if let Some(within) = self.within {
-            words.push_str(&format!(" within {}", brief(within)));
-        }
-        words
+        *request.uri_mut() = self.url.path_and_query.clone().into();
+        *request.headers_mut() = self.headers.clone();
+        request
     }
 }
 
-impl From<HttpProbe> for Probe {
-    fn from(http: HttpProbe) -> Self {
-        let (name, tolerance) = (http.to_string(), http.tolerance());
-        let flaw = http.status.filter(|status| !(100..=999).contains(status));
-        let probe = probe::reading(name, move || http.clone().look()).tolerating(tolerance);
-        match flaw {
-            Some(status) => probe.flawed(format!("status {status} is not in 100..=999")),
-            None => probe,
-        }
-    }
-}
+impl Ask for Get {
+    const WHAT: &'static str = "an http probe";
 
-impl fmt::Display for HttpProbe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method, self.uri)
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.url.shown)
+    }
+
+    fn expects(&self) -> String {
+        self.expect.to_string()
+    }
+
+    fn flaw(&self) -> Option<String> {
+        self.expect.flaw()
+    }
+
+    async fn ask(&self, stage: &mut Stage) -> Answer {
+        let reads = Reads { limit: self.body_limit, keep: self.expect.reads() };
+        let exchanged = exchange(&self.url.address, self.request(), reads, stage).await?;
+        let status = exchanged.status;
+        if let Some(wrong) = self.expect.wrong_status(status) {
+            return Err(wrong);
+        }
+        match self.expect.wrong_body(&exchanged.body) {
+            Some(wrong) => Err(format!("status {status}, but {wrong}")),
+            None => Ok(format!("status {status}")),
+        }
     }
 }

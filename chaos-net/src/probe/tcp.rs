@@ -1,82 +1,54 @@
-//! A connection over tcp.
+//! [`tcp`]: whether somebody takes connections.
 
-use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chaos_core::probe::Reading;
-use chaos_core::units::duration::brief;
-use chaos_core::{Clock, Error, Probe, Result, probe};
-use tokio::net::TcpStream;
+use chaos_core::probe::{Probe, Value};
+use chaos_core::{Clock, Result};
 
-/// Connects to `host:port` and closes again.
+use super::address::Address;
+use super::ask::{Answer, Ask, Stage};
+use super::bounds::Bounds;
+use super::settings::settings;
+
+/// A probe that holds while `address` (`"127.0.0.1:5432"`, `"db.test:5432"`, `"[::1]:5432"`) takes connections.
+///
+/// The kernel takes them for whoever listens: this says that something listens and that packets get there, not that
+/// anything is answered.
 ///
 /// # Errors
-/// What is not a host and a port from 1 to 65535.
+/// What is no host and port, and port 0.
 pub fn tcp(address: &str) -> Result<TcpProbe> {
-    let wrong = || Error::invalid(format!("{address:?} is not host:port with a port from 1 to 65535"));
-    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    let port: u16 = port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() || host.contains(char::is_whitespace) {
-        return Err(wrong());
-    }
-    Ok(TcpProbe { host: host.to_owned(), port, within: None })
+    Ok(TcpProbe { ask: Connect(Address::parse(address)?), bounds: Bounds::default() })
 }
 
-/// Whether something accepts connections; made by [`tcp`].
+/// Connects, and closes at once. Made by [`tcp`].
 #[derive(Debug, Clone)]
 #[must_use = "a probe measures nothing until an experiment takes it"]
 pub struct TcpProbe {
-    host: String,
-    port: u16,
-    within: Option<Duration>,
+    ask: Connect,
+    bounds: Bounds,
 }
 
-impl TcpProbe {
-    /// A connection that takes longer does not hold.
-    pub fn within(mut self, bound: Duration) -> Self {
-        self.within = Some(bound);
-        self
+settings!(TcpProbe);
+
+#[derive(Debug, Clone)]
+struct Connect(Address);
+
+impl Ask for Connect {
+    const WHAT: &'static str = "a tcp probe";
+
+    fn name(&self) -> String {
+        format!("tcp {}", self.0)
     }
 
-    /// How often it is taken while faults are in force.
-    pub fn every(self, interval: Duration) -> Probe {
-        Probe::from(self).every(interval)
+    fn expects(&self) -> String {
+        "connects".to_owned()
     }
 
-    /// How long one attempt may take.
-    pub fn timeout(self, timeout: Duration) -> Probe {
-        Probe::from(self).timeout(timeout)
-    }
-
-    /// How often an attempt that does not hold is repeated.
-    pub fn retries(self, retries: u32) -> Probe {
-        Probe::from(self).retries(retries)
-    }
-
-    async fn look(self) -> Result<Reading> {
-        Clock::auto().require_real("a tcp probe")?;
-        let begun = Instant::now();
-        Ok(match TcpStream::connect((self.host.as_str(), self.port)).await {
-            Ok(_) => super::in_time("connected", begun, self.within),
-            Err(error) => Reading::fail(format!("no connection: {error}")),
-        })
-    }
-}
-
-impl From<TcpProbe> for Probe {
-    fn from(tcp: TcpProbe) -> Self {
-        let tolerance = match tcp.within {
-            Some(within) => format!("connects within {}", brief(within)),
-            None => "connects".to_owned(),
-        };
-        let name = format!("tcp {}:{}", tcp.host, tcp.port);
-        probe::reading(name, move || tcp.clone().look()).tolerating(tolerance)
-    }
-}
-
-impl fmt::Display for TcpProbe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tcp {}:{}", self.host, self.port)
+    async fn ask(&self, _: &mut Stage) -> Answer {
+        match self.0.connect().await {
+            Ok(_closed_by_drop) => Ok("connected".to_owned()),
+            Err(error) => Err(format!("no connection: {error}")),
+        }
     }
 }

@@ -1,0 +1,103 @@
+//! [`Guardian`]: a sibling process that takes faults back when the one that injected them is killed or stopped.
+//!
+//! It is a rung of the ladder of [`Owner`](crate::Owner)s, above the sweep: armed *before* the first effect, it holds
+//! the undos as data, over the same [`Undos`](crate::Undos) as ledger and sweep, and reverts when its pipe ends (the injector died, whatever
+//! killed it) or at a deadline of its own monotonic clock (the injector is stopped or hangs). The program re-executes
+//! itself for this, so `main` begins with one line:
+//!
+//! ```no_run
+//! use chaos_core::{BlastRadius, Chaos, Experiment, Fault, Ledger, Mode, Targets, Undos, guardian};
+//! # use chaos_core::{Approved, Observed, Owner, Plan, Result, Target, Undo, units::secs};
+//! # #[derive(Debug, serde::Serialize, serde::Deserialize)]
+//! # struct QdiscFound { found: String }
+//! # impl Undo for QdiscFound {
+//! #     const KIND: &'static str = "example.org/qdisc/1";
+//! #     type Via = ();
+//! #     async fn revert(&self, (): &()) -> Result<()> { Ok(()) }
+//! #     async fn is_gone(&self, (): &()) -> Result<bool> { Ok(true) }
+//! # }
+//! # #[derive(Debug, Clone)]
+//! # struct Device;
+//! # impl Target for Device {
+//! #     const UNIT: &'static str = "device";
+//! #     fn id(&self) -> String { "eth0".into() }
+//! #     fn name(&self) -> String { "eth0".into() }
+//! # }
+//! # #[derive(Debug)]
+//! # struct SlowDevice;
+//! # impl Fault for SlowDevice {
+//! #     type Target = Device;
+//! #     type Undo = QdiscFound;
+//! #     fn via<'a>(&'a self, _: &'a Device) -> &'a () { &() }
+//! #     async fn prepare(&self, _: &Device) -> Result<Plan<QdiscFound>> {
+//! #         Ok(Plan::reversible("adds netem", QdiscFound { found: "fq".into() }).owned_by(Owner::Guardian))
+//! #     }
+//! #     async fn inject(&self, _: &Approved<Device>, _: &QdiscFound) -> Result<()> { Ok(()) }
+//! #     async fn observe(&self, _: &Device, _: &QdiscFound) -> Result<Observed> { Ok(Observed::in_force("")) }
+//! # }
+//!
+//! fn undos() -> chaos_core::Result<Undos> {
+//!     Undos::none().with::<QdiscFound>(())
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> chaos_core::Result<()> {
+//!     let guardian = guardian::run_if_asked(undos);        // first of all; returns at once in the ordinary process
+//!     let report = Experiment::new(&Chaos::random(), "the shop survives a slow network")
+//!         .fault(SlowDevice.on(Targets::one(Device), Mode::ALL))
+//!         .blast_radius(BlastRadius::count(1)?)
+//!         .lasting(secs(30))
+//!         .ledger(Ledger::open("/var/lib/shop/chaos", undos()?)?)
+//!         .guardian(guardian)
+//!         .run()
+//!         .await?;
+//!     println!("{report}");
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Flow
+//! ```text
+//! injector   spawn ---------------> entries -----------> (effect) ... (revert, observe) -> strike -> disarm
+//!                      ^                       ^                                                       |
+//! guardian   setsid -> ready                -> armed     waits for: end of pipe, deadline, SIGTERM     exit 0
+//! ```
+//! One guardian per injection, gone when all of it is put back.
+//!
+//! # Guarantees
+//! - No effect begins before the guardian has said that it holds every undo, knows its kind and can read its data.
+//! - End of the pipe: what is open is reverted, looked at, and struck off the dead run's ledger, over the path that a
+//!   sweep takes; so an undo is never reverted out of order with a run that lives.
+//! - Deadline or SIGTERM: reverted at once, though the injector lives. After a deadline it goes on watching: an injector
+//!   that wakes up and goes on is taken back when it dies.
+//! - Reverts are tried again, a bounded number of times; what is left is left in the ledger for a sweep.
+//! - Ctrl-C, a hang-up of the terminal and a signal to the injector's process group do not reach it: it has a session of
+//!   its own. Where the rights allow it is the last that the out-of-memory killer takes.
+//! - The pipe's ends are closed in every other child of the injector (`O_CLOEXEC`), so that none keeps the guardian
+//!   waiting.
+//!
+//! # Assumptions
+//! - The line is the first of `main`: what stands before it is done in the guardian as well.
+//! - A child that is forked without exec shares the pipe, and keeps the guardian waiting until the deadline.
+//!
+//! # Caveats
+//! - It dies with its container. As pid 1 a program has no guardian that could outlive it, and arming says so.
+//! - What kills both (a cgroup that is killed whole, a power loss) leaves the fault to the sweep of a ledger.
+//! - The deadline does not run while the machine is suspended.
+//! - Arming blocks the calling thread for the start of a process, some 10 ms; bounded by [`Guardian::START`].
+//!
+//! # Errors
+//! [`refused`](crate::Error::is_refused) when the program lacks the line, is pid 1, or cannot revert what it asks for;
+//! [`failed`](crate::Error::is_failed) when no process could be started or the armed one is gone.
+
+mod arm;
+mod asked;
+mod guarded;
+mod program;
+mod revert;
+mod watch;
+mod wire;
+
+pub use asked::{run_if_asked, run_if_asked_async};
+pub use guarded::Guarded;
+pub use program::Guardian;

@@ -1,0 +1,44 @@
+//! The guardian, with real processes: this program is the tests, the injectors that they kill and stop, and, by the one
+//! line at the start of its `main`, their guardians.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(
+    clippy::print_stdout,
+    reason = "times are printed, not asserted; and an undo that prints must do no harm"
+)]
+
+mod deadlines;
+mod deaths;
+mod fault;
+mod injector;
+mod place;
+mod refusals;
+
+use std::process::ExitCode;
+
+use chaos_core::Guardian;
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    let guardian = if std::env::var_os(LACKS_THE_LINE).is_some() {
+        Guardian::of_program("/proc/self/exe")
+    } else {
+        chaos_core::guardian::run_if_asked(fault::undos)
+    };
+    if let Some(code) = injector::run_if_asked(&guardian) {
+        return code;
+    }
+    let tests = [deaths::TESTS, deadlines::TESTS, refusals::TESTS].concat();
+    let trial = |(name, test): (&str, fn())| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.into_iter().map(trial).collect()).exit_code()
+}
+
+/// Makes `main` forget the line.
+const LACKS_THE_LINE: &str = "CHAOS_TEST_GUARDIAN_LACKS_THE_LINE";
+
+/// A test and its name.
+type Test = (&'static str, fn());
