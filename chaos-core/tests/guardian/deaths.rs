@@ -79,6 +79,8 @@ fn a_signal_to_the_group() {
     kill_process_group(group, Signal::USR1).unwrap();
     injector.wait();
     place.restored_after(Instant::now());
+    // Who it was is written down after the file is back.
+    place.wait_for_no_ledger();
     assert_eq!(place.reverted_by(), [guardian], "{}", place.log());
 }
 
