@@ -5,8 +5,12 @@
 mod data;
 pub mod effect;
 mod injected;
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub mod mount;
 pub mod operation;
 
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub use effect::{Attributes, attributes};
 pub use effect::{
     IoEffect, Keep, corrupt, disk_full, duplicate, eof, errno, error, fail_close, flip, interrupted, latency,
     latency_after, lost_flush, lost_sync, misdirected_seek, pending_storm, replace_range, short, slow_close,

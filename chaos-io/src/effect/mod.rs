@@ -18,6 +18,8 @@
 //! An effect read from data has no kind of operation of its own: say `when`. Where it cannot happen (a torn read), the
 //! operation passes and is counted as hit.
 
+#[cfg(all(feature = "mount", target_os = "linux"))]
+mod attributes;
 mod corrupt;
 mod disk_full;
 mod duplicate;
@@ -39,6 +41,8 @@ use chaos_core::{Matcher, Rule};
 
 use crate::operation::{Io, IoKind, kind};
 
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub use attributes::{Attributes, attributes};
 pub use corrupt::{corrupt, flip, replace_range};
 pub use disk_full::disk_full;
 pub use duplicate::duplicate;
@@ -91,6 +95,9 @@ pub(crate) enum Effect {
     Lost,
     /// Writes up to a number of bytes, then ENOSPC.
     DiskFull(DiskFull),
+    /// Attributes that are not those of the file.
+    #[cfg(all(feature = "mount", target_os = "linux"))]
+    Attributes(Attributes),
     /// A seek lands so far from where it says.
     Misdirect(i64),
 }
@@ -109,6 +116,8 @@ impl fmt::Display for IoEffect {
             Effect::Eof => f.write_str("end of file"),
             Effect::Lost => f.write_str("acknowledged, not done"),
             Effect::DiskFull(full) => full.fmt(f),
+            #[cfg(all(feature = "mount", target_os = "linux"))]
+            Effect::Attributes(attributes) => attributes.fmt(f),
             Effect::Misdirect(by) => write!(f, "seek lands {by:+} bytes away"),
         }
     }
