@@ -53,8 +53,8 @@ impl Mount {
         self
     }
 
-    /// The guardian unmounts after this time too, plus its [margin](Guardian::margin), when the mount was not ended by
-    /// then: for a server that is stopped or hangs.
+    /// The guardian unmounts after this time too, when the mount was not ended by then: for a server that is stopped or
+    /// hangs. Without it the mount has no deadline.
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.lasting = duration;
         self

@@ -12,8 +12,6 @@ pub(super) struct Line {
     pub(super) point: PathBuf,
     pub(super) file_system: String,
     pub(super) source: String,
-    /// The number of the device, which is the name of a FUSE connection.
-    pub(super) minor: u32,
 }
 
 /// All mounts, each after those that it covers.
@@ -30,15 +28,13 @@ pub(super) fn on_top<'a>(lines: &'a [Line], point: &Path) -> Option<&'a Line> {
 
 fn parse(line: &[u8]) -> Option<Line> {
     let mut fields = line.split(|byte| *byte == b' ');
-    let device = fields.nth(2)?;
-    let point = fields.nth(1)?;
+    let point = fields.nth(4)?;
     let mut rest = fields.skip_while(|field| *field != b"-").skip(1);
     let text = |field: &[u8]| String::from_utf8_lossy(&unescaped(field)).into_owned();
     Some(Line {
         point: OsString::from_vec(unescaped(point)).into(),
         file_system: text(rest.next()?),
         source: text(rest.next()?),
-        minor: std::str::from_utf8(device).ok()?.split_once(':')?.1.parse().ok()?,
     })
 }
 

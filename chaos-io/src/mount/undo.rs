@@ -65,6 +65,14 @@ impl MountUndo {
         Ok(lines)
     }
 
+    /// A server that unmounts itself serves on what is still open. If somebody else must do it, the server is dead or
+    /// stopped: by force, which ends the connection (fs/fuse/inode.c, `fuse_umount_begin`), so that programs that wait
+    /// for an answer get an error.
+    fn how(&self) -> UnmountFlags {
+        let force = if std::process::id() == self.pid { UnmountFlags::empty() } else { UnmountFlags::FORCE };
+        UnmountFlags::DETACH | UnmountFlags::NOFOLLOW | force
+    }
+
     fn is(&self, line: &table::Line) -> bool {
         line.file_system == FILE_SYSTEM && line.source == self.mark
     }
@@ -81,22 +89,12 @@ impl MountUndo {
                     "something else is mounted over {point}: unmount that first, then revert again"
                 )));
             }
-            unmount(point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW).map_err(|err| {
+            unmount(point, self.how()).map_err(|err| {
                 Error::failed(format!("{} cannot be unmounted", point.display())).with_source(err)
             })?;
-            if std::process::id() != self.pid {
-                abort(ours.minor);
-            }
         }
         Err(Error::failed(format!("{} comes back however often it is unmounted", self.mount_point.display())))
     }
-}
-
-/// Ends the connection, so that programs that wait for an answer of a stopped server get an error. A server that died
-/// has ended it; one that lives and unmounts itself serves on what is still open.
-fn abort(connection: u32) {
-    // fusectl may not be mounted, and the connection may be gone.
-    let _ = std::fs::write(format!("/sys/fs/fuse/connections/{connection}/abort"), "1");
 }
 
 impl Undo for MountUndo {
