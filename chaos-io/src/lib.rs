@@ -6,6 +6,8 @@ mod data;
 pub mod effect;
 mod injected;
 pub mod operation;
+mod traits;
+pub mod wrapper;
 
 pub use effect::{
     IoEffect, Keep, corrupt, disk_full, duplicate, eof, errno, error, fail_close, flip, interrupted, latency,
@@ -14,3 +16,8 @@ pub use effect::{
 };
 pub use injected::Injected;
 pub use operation::{Io, IoCall, IoKind, kind, kinds, length, matching, offset, path, path_glob};
+pub use wrapper::ChaosIo;
+
+pub type ChaosReader<R> = ChaosIo<R, wrapper::ReadsOnly>;
+pub type ChaosWriter<R> = ChaosIo<R, wrapper::WritesOnly>;
+pub type ChaosStream<R> = ChaosIo<R, wrapper::Both>;
