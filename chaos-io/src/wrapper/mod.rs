@@ -1,8 +1,25 @@
 //! [`ChaosIo`]: an I/O object behind a point, and what its operations are carried through.
 //!
 //! One type for readers, writers and streams, and for tokio's traits, the standard library's, hyper's and those of
-//! `futures-io`: it implements whatever the object inside does. What the traits have in common is here; [`Reads`],
-//! [`Writes`] and [`Seeks`] hold the operations under way and know nothing of the object.
+//! `futures-io`: it implements whatever the object inside does. What the traits have in common is here: the operations
+//! under way, which know nothing of the object.
+//!
+//! ```
+//! use chaos_core::Chaos;
+//! use chaos_io::{ChaosIo, wrapper::Direction};
+//! use std::io::Read;
+//! # use std::io;
+//!
+//! fn first_byte<R: Read, D: Direction>(wrapped: &mut ChaosIo<R, D>) -> io::Result<u8> {
+//!     let mut byte = [0];
+//!     wrapped.read_exact(&mut byte)?;
+//!     Ok(byte[0])
+//! }
+//!
+//! let mut reader = chaos_io::ChaosReader::new(&b"7"[..], Chaos::seeded(7).point("wal")?);
+//! assert_eq!(first_byte(&mut reader)?, b'7');
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod attempt;
 mod backlog;
