@@ -1,9 +1,18 @@
 //! [`Injected`]: what an injected error says of itself.
 //!
 //! ```
-//! use chaos_io::Injected;
-//! use std::io;
+//! use chaos_core::Chaos;
+//! use chaos_io::{ChaosReader, Injected};
+//! use std::io::{self, Read};
+//! let chaos = Chaos::seeded(7);
+//! let mut reader = ChaosReader::new(io::empty(), chaos.point("wal")?);
+//! let _gone = chaos.point("wal")?.arm(chaos_io::error(io::ErrorKind::NotFound).named("gone")?)?;
+//!
+//! let err = reader.read(&mut [0; 8]).unwrap_err();
+//! let injected = Injected::find(&err).expect("a rule made it");
+//! assert_eq!((injected.rule(), injected.point()), (Some("gone"), "wal"));
 //! assert!(Injected::find(&io::Error::from(io::ErrorKind::NotFound)).is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::error::Error as StdError;

@@ -77,8 +77,8 @@ impl Corrupt {
         Ok(Self::Replace { offset, bytes: bytes.into() })
     }
 
-    /// Changes `data`, which begins at `offset` of the file or stream. The same for the same rolls.
-    pub(crate) fn apply(&self, rolls: Option<Rolls>, offset: u64, data: &mut [u8]) {
+    /// Changes `data`, which begins at `offset` of the file or stream, where that is known. The same for the same rolls.
+    pub(crate) fn apply(&self, rolls: Option<Rolls>, offset: Option<u64>, data: &mut [u8]) {
         match self {
             Self::Chance(chance) => {
                 let Some(mut rolls) = rolls else { return };
@@ -108,6 +108,7 @@ impl Corrupt {
                 }
             }
             Self::Replace { offset: from, bytes } => {
+                let Some(offset) = offset else { return };
                 let end = offset.saturating_add(data.len() as u64);
                 let (first, last) = (offset.max(*from), end.min(from + bytes.len() as u64));
                 if first < last {
@@ -142,7 +143,7 @@ mod tests {
 
     fn changed(corrupt: &Corrupt, ordinal: u64, len: usize) -> Vec<u8> {
         let mut data = vec![0; len];
-        corrupt.apply(Some(Dice::seeded(7).stream(&["corrupt"]).rng(ordinal)), 0, &mut data);
+        corrupt.apply(Some(Dice::seeded(7).stream(&["corrupt"]).rng(ordinal)), Some(0), &mut data);
         data
     }
 
@@ -171,7 +172,7 @@ mod tests {
         for cut in 1..10 {
             let mut data = *b"0123456789";
             for (n, chunk) in data.chunks_mut(cut).enumerate() {
-                corrupt.apply(None, (n * cut) as u64, chunk);
+                corrupt.apply(None, Some((n * cut) as u64), chunk);
             }
             assert_eq!(&data, b"01234xyz89", "cut every {cut}");
         }

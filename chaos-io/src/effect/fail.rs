@@ -48,6 +48,10 @@ pub(crate) enum Fail {
 }
 
 impl Fail {
+    /// A full disk.
+    pub(crate) const NO_SPACE: Self =
+        if cfg!(unix) { Self::Errno(28) } else { Self::Kind(io::ErrorKind::StorageFull) };
+
     pub(crate) fn errno_of(errno: i32) -> Result<Self> {
         // 41 and 58 are EWOULDBLOCK and EDEADLOCK on machines where these are numbers of their own.
         if !(1..=LARGEST_ERRNO).contains(&errno) || [41, 58].contains(&errno) {

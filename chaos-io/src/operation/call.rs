@@ -21,7 +21,8 @@ pub struct IoCall<'a> {
     pub kind: IoKind,
     /// Where it begins, in bytes from the start of the file or stream; `None` for what has no place (a flush, a stat).
     pub offset: Option<u64>,
-    /// How many bytes it is about: the room in a reader's buffer, the bytes given to a writer; 0 for everything else.
+    /// How many bytes it is about: the room in a reader's buffer, the bytes given to a writer; 0 for everything else, and
+    /// for a `fill_buf`, where nobody says.
     pub len: usize,
     /// The file's path, where there is one: what a wrapper was named, a path in a mount.
     pub path: Option<&'a Path>,

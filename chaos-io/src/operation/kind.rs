@@ -1,4 +1,10 @@
 //! [`IoKind`]: what kind of I/O an operation is.
+//!
+//! ```
+//! use chaos_io::IoKind;
+//! assert_eq!("read".parse::<IoKind>()?, IoKind::Read);
+//! # Ok::<(), chaos_core::Error>(())
+//! ```
 
 use std::fmt;
 use std::str::FromStr;

@@ -23,8 +23,8 @@ pub fn kinds(kinds: impl IntoIterator<Item = IoKind>) -> Result<Matcher<Io>> {
     })
 }
 
-/// Operations that touch a byte in this range, counted from the start of the file or stream. What has no place (a flush)
-/// does not match.
+/// Operations that are about a byte in this range, counted from the start of the file or stream: of a read, all that it has
+/// room for. What has no place (a flush) does not match.
 ///
 /// # Errors
 /// An empty range.
