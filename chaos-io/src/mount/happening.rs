@@ -55,7 +55,7 @@ impl Happening {
             Some(Effect::Short(at_most)) => read(u32::try_from(*at_most).unwrap_or(u32::MAX).min(size)),
             Some(Effect::Corrupt(corrupt)) => {
                 let mut data = read(size)?;
-                corrupt.apply(self.rolls.clone(), offset, &mut data);
+                corrupt.apply(self.rolls.clone(), Some(offset), &mut data);
                 Ok(data)
             }
             _ => read(size),
@@ -84,7 +84,7 @@ impl Happening {
             }
             Some(Effect::Corrupt(corrupt)) => {
                 let mut changed = data.to_vec();
-                corrupt.apply(self.rolls.clone(), offset, &mut changed);
+                corrupt.apply(self.rolls.clone(), Some(offset), &mut changed);
                 write(&changed)
             }
             Some(Effect::Lost) => Ok(data.len()),

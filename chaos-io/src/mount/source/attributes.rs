@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::SystemTime;
 
 use fuser::{FileAttr, TimeOrNow};
 use rustix::fs::{
@@ -111,13 +110,9 @@ fn sized(size: u32, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Re
 
 fn timespec(time: Option<TimeOrNow>) -> Timespec {
     let (tv_sec, tv_nsec) = match time {
-        None => (0, UTIME_OMIT.into()),
-        Some(TimeOrNow::Now) => (0, UTIME_NOW.into()),
-        Some(TimeOrNow::SpecificTime(time)) => since(time),
+        None => (0, UTIME_OMIT),
+        Some(TimeOrNow::Now) => (0, UTIME_NOW),
+        Some(TimeOrNow::SpecificTime(time)) => attr::since_epoch(time),
     };
     Timespec { tv_sec, tv_nsec }
-}
-
-fn since(time: SystemTime) -> (i64, i64) {
-    attr::since_epoch(time)
 }

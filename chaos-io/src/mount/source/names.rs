@@ -141,8 +141,8 @@ impl Source {
                 chownat(&*fd, "", owner, group, AtFlags::EMPTY_PATH)?;
             }
             if let Some(mode) = mode {
-                let kept = u32::from(attr.perm) & SET_GROUP_ID * u32::from(inherits);
-                let mode = Mode::from_raw_mode(mode & 0o7777 | kept);
+                let inherited = if inherits { u32::from(attr.perm) & SET_GROUP_ID } else { 0 };
+                let mode = Mode::from_raw_mode((mode & 0o7777) | inherited);
                 chmodat(&self.descriptors, Self::link_to(&*fd), mode, AtFlags::empty())?;
             }
             Ok(())
