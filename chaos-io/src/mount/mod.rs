@@ -84,6 +84,7 @@ mod front;
 mod gate;
 mod happening;
 mod mounted;
+mod requests;
 mod source;
 mod table;
 mod undo;
