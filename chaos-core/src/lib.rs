@@ -74,3 +74,8 @@ pub use probe::Probe;
 pub use report::{Outcome, Report};
 pub use target::{Approved, BlastRadius, Mode, Select, Selector, Target, Targets};
 pub use units::{Percent, Probability};
+
+/// The README's example, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -13,10 +13,13 @@
 #![cfg_attr(feature = "http", doc = "| [`response`] | rules for what comes back |")]
 #![cfg_attr(feature = "http", doc = "| [`body`] | response bodies that are slow, short, cut, corrupted |")]
 #![cfg_attr(feature = "http", doc = "| [`grpc`] | gRPC statuses and matchers |")]
+#![cfg_attr(feature = "meter", doc = "| [`meter`] | measures a client |")]
+#![cfg_attr(feature = "probe", doc = "| [`probe`] | probes over http and tcp |")]
 //!
 //! # Features
-//! `http` (default): everything but [`layer`] and [`call`]. `rules` (default): HTTP rules from data. `regex`: paths by
-//! regular expression. No feature switches a fault on.
+//! `http` (default): everything but [`layer`], [`call`], `meter` and `probe`. `meter` (default): measuring a client.
+//! `probe` (default): http and tcp probes. `rules` (default): HTTP rules from data. `regex`: paths by regular
+//! expression. No feature switches a fault on.
 //!
 #![cfg_attr(feature = "http", doc = include_str!("../README.md"))]
 
@@ -29,6 +32,10 @@ pub mod body;
 mod exchange;
 #[cfg(feature = "http")]
 pub mod grpc;
+#[cfg(feature = "meter")]
+pub mod meter;
+#[cfg(feature = "probe")]
+pub mod probe;
 #[cfg(feature = "http")]
 pub mod request;
 #[cfg(feature = "http")]
@@ -45,6 +52,10 @@ pub use call::Call;
 pub use exchange::{Answer, HeaderEdit, Http, HttpCall, HttpEffect};
 pub use injected::{InjectedError, InjectedKind};
 pub use layer::{ChaosFuture, ChaosLayer, ChaosService};
+#[cfg(all(feature = "http", feature = "meter"))]
+pub use meter::HttpMeter;
+#[cfg(feature = "meter")]
+pub use meter::Meter;
 
 #[allow(clippy::panic, reason = "the fault that was asked for")]
 pub(crate) fn injected_panic(message: &str) -> ! {

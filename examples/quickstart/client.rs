@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use chaos_core::units::ms;
 use chaos_core::{Chaos, Clock, Point};
-use chaos_net::{ChaosLayer, Http, Meter};
+use chaos_net::{ChaosLayer, Http, HttpMeter};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper_util::client::legacy::Client as Hyper;
@@ -48,7 +48,7 @@ impl Client {
         server: SocketAddr,
         chaos: &Chaos,
         payments: Point<Http>,
-        meter: &Meter,
+        meter: &HttpMeter,
         retries: Retries,
     ) -> Self {
         let again = Again {

@@ -9,8 +9,10 @@ pub const CRATES: [&str; 2] = ["chaos-core", "chaos-net"];
 /// The minimum Rust version, as declared in the workspace.
 const MSRV: &str = "1.85";
 
+type Step = (&'static str, fn() -> Result);
+
 pub fn all() -> Result {
-    let steps: [(&str, fn() -> Result); 9] = [
+    let steps: [Step; 9] = [
         ("lint", lint),
         ("docs", docs),
         ("test", test::all),

@@ -3,15 +3,17 @@
 //! Each case is run twice, with `FEW` and with `MANY` calls; the difference is the cost of the calls alone.
 
 use crate::Result;
-use crate::cargo::{capture, command, root, run};
+use crate::cargo::{capture, command, run_with, target};
 
 const FEW: u64 = 20_000;
 const MANY: u64 = 120_000;
 
 /// Counts every case, prints the table, and fails where a limit is exceeded.
 pub fn check() -> Result {
-    run(&["build", "--release", "-p", "chaos-benches", "--bin", "instructions"])?;
-    let binary = root().join("target/release/instructions");
+    // Incremental builds cut the code into more units and inline less.
+    let build = ["build", "--release", "-p", "chaos-benches", "--bin", "instructions"];
+    run_with(&build, &[("CARGO_INCREMENTAL", "0")])?;
+    let binary = target().join("release/instructions");
     let cases = capture(command(&binary).arg("--list"))?;
     let mut over = Vec::new();
     println!("| case | instructions per call | limit |\n|---|---:|---:|");
@@ -27,7 +29,7 @@ pub fn check() -> Result {
 }
 
 fn count(binary: &std::path::Path, case: &str, calls: u64) -> Result<f64> {
-    let out = root().join("target").join(format!("callgrind.{}", std::process::id()));
+    let out = target().join(format!("callgrind.{}", std::process::id()));
     let mut valgrind = command("valgrind");
     valgrind.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display()));
     valgrind.arg("--quiet").arg(binary).arg(case).arg(calls.to_string());

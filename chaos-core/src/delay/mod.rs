@@ -212,6 +212,11 @@ impl Delay {
         })
     }
 
+    /// The delay of every ordinal, where it is the same.
+    pub(crate) fn constant(&self) -> Option<Duration> {
+        matches!(self.shape, Shape::Fixed(_)).then(|| self.quantile(0.5))
+    }
+
     fn quantile(&self, u: f64) -> Duration {
         let drawn = self.shape.quantile(u).max(self.floor.unwrap_or_default());
         drawn.min(self.ceiling.unwrap_or(Self::MAX))

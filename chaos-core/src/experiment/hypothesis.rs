@@ -66,6 +66,11 @@ impl Hypothesis<'_> {
         watching
     }
 
+    /// Whether there is anything to measure after the faults.
+    pub(crate) fn is_taken_after(&self) -> bool {
+        self.of(|phases| phases.after).next().is_some()
+    }
+
     /// The steady state after the faults; each probe has until `bound` to hold again. Why it did not, if it did not,
     /// and whether that was for want of data.
     pub(crate) async fn after(&self, bound: Duration) -> Option<(String, Verdict)> {
@@ -96,9 +101,13 @@ impl Hypothesis<'_> {
         is_worth_it: impl Fn(&Taken) -> bool,
     ) -> Taken {
         let since = self.clock.now();
+        let held = self.record.holds(index);
         loop {
             let taken = probe.take(self.clock).await;
             self.record.reading(index, phase, &taken);
+            if held && taken.verdict == Verdict::Holds {
+                self.record.forgive(index);
+            }
             let waited = self.clock.now().saturating_duration_since(since);
             if taken.verdict == Verdict::Holds || !is_worth_it(&taken) || waited >= patience {
                 return taken;

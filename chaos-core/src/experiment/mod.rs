@@ -33,7 +33,7 @@
 //! 4. Stage by stage, the faults are approved, recorded, injected and observed; the probes are taken on their
 //!    intervals. A probe that breaks reverts everything at once and the outcome is *broken*.
 //! 5. Everything is reverted and looked at again. What is left behind is *cleanup failed*.
-//! 6. The steady state must come back, else *broken*.
+//! 6. The steady state must come back, else *broken*. When it came back is a mark in the report, also after it broke.
 //!
 //! # Guarantees
 //! - A fault that hit nothing, or a probe that gave no verdict, makes the outcome *inconclusive*, never held.

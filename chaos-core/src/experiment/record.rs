@@ -177,13 +177,14 @@ impl Record {
     }
 
     /// A step was reverted, but for what is `left` behind.
-    pub(crate) fn reverted(&self, step: usize, left: &[String]) {
+    pub(crate) fn reverted(&self, step: usize, left: &[String], last_seen: Vec<String>) {
         let at = self.elapsed();
         let mut inner = self.lock();
         inner.steps[step].in_force = 0;
         let report = &mut inner.report.steps[step];
         report.in_force_until = Some(at);
-        for target in &mut report.targets {
+        for (target, last_seen) in report.targets.iter_mut().zip(last_seen) {
+            target.detail = last_seen;
             if left.contains(&target.id) {
                 target.state = TargetState::Leftover;
             } else if target.state == TargetState::Leftover {
@@ -222,6 +223,16 @@ impl Record {
         }
         inner.last.insert(probe, (taken.text.clone(), holds));
         inner.report.probes[probe].push(reading);
+    }
+
+    /// Whether every reading of a probe has held so far.
+    pub(crate) fn holds(&self, probe: usize) -> bool {
+        self.lock().report.probes[probe].held
+    }
+
+    /// The last readings of a probe were given time, and it came to hold: they do not count against it.
+    pub(crate) fn forgive(&self, probe: usize) {
+        self.lock().report.probes[probe].held = true;
     }
 
     /// How many readings of each probe gave a verdict while faults were in force.
@@ -286,7 +297,7 @@ impl Record {
             }
             let share =
                 if report.matching == 0 { 0.0 } else { 100.0 * report.hits as f64 / report.matching as f64 };
-            report.achieved = format!("{} of {} operations ({share:.1} %)", report.hits, report.matching);
+            report.achieved = format!("{share:.1} % of matching operations");
         }
         report.outcome = outcome;
         report.reason = reason;

@@ -104,13 +104,17 @@ impl Run<'_> {
         if let Some(error) = stages.failed {
             return (Outcome::Aborted, Some(format!("{}; everything was reverted", error.chain())));
         }
-        match stop.reason() {
-            Some(Reason::Aborted(reason)) => return (Outcome::Aborted, Some(reason)),
-            Some(Reason::Broken(reason)) => return (Outcome::Broken, Some(reason)),
-            None => {}
+        if let Some(Reason::Aborted(reason)) = stop.reason() {
+            return (Outcome::Aborted, Some(reason));
         }
+        // Also after a broken hypothesis: whether and when the system comes back is worth knowing.
         self.record.phase("recovery");
         let after = hypothesis.after(self.setup.recovering_within).await;
+        match &after {
+            None if hypothesis.is_taken_after() => self.record.mark("steady state holds again"),
+            None => {}
+            Some((reason, _)) => self.record.mark(reason.clone()),
+        }
         if let Some(broken) = self.record.first_broken() {
             return (Outcome::Broken, Some(broken));
         }
@@ -287,14 +291,16 @@ impl StageRun<'_> {
     async fn revert(&mut self, index: usize) -> Result<()> {
         let Some(mut injection) = self.active.remove(&index) else { return Ok(()) };
         let title = self.stage.steps[index].work.title();
+        let mut last_seen = Vec::new();
         for (name, look) in injection.observe().await {
             let (in_force, detail) = tell(look);
             if !in_force {
                 self.run.record.note(format!("{name}: {title} was no longer in force at its end: {detail}"));
             }
+            last_seen.push(detail);
         }
         let (left, reverted) = injection.put_back_but_for().await;
-        self.run.record.reverted(self.first + index, &left);
+        self.run.record.reverted(self.first + index, &left, last_seen);
         match &reverted {
             Ok(()) => self.run.record.mark(format!("reverted {title}")),
             Err(error) => self.run.record.mark(format!("could not revert {title}: {}", error.chain())),

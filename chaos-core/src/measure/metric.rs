@@ -10,7 +10,7 @@ use super::window::Window;
 use crate::error::{Error, Result};
 use crate::probe::{Probe, Reading, Value};
 use crate::units::duration::brief;
-use crate::units::secs;
+use crate::units::{Percent, secs};
 
 /// A number over the last calls of a measured client, to be held within a tolerance.
 ///
@@ -23,6 +23,7 @@ use crate::units::secs;
 /// let fast = client.p99().at_most(ms(250))?;
 /// assert_eq!(few_errors.name(), "payments client: error rate over 2s");
 /// assert_eq!(fast.tolerance(), "at most 250 ms");
+/// assert!(client.error_rate().at_most(5.0).is_err());             // for 5 % write 0.05
 /// # Ok::<(), chaos_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -35,11 +36,11 @@ pub struct Metric<Unit> {
 }
 
 /// A share of calls, 0 to 1.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Share(f64);
 
 /// A number of calls per second.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct PerSecond(f64);
 
 impl Recorder {
@@ -88,18 +89,19 @@ impl<Unit: Measured> Metric<Unit> {
     /// Tolerable while not above `limit`.
     ///
     /// # Errors
-    /// A limit that is not a number, or a window of zero.
+    /// A limit that no measurement could be beyond or short of (a share that is not in 0..=1, a negative throughput,
+    /// not a number), or a window of zero.
     pub fn at_most(self, limit: impl Into<Unit>) -> Result<Probe> {
-        let limit = limit.into();
+        let limit = limit.into().checked()?;
         Ok(self.value()?.at_most(limit.number())?.tolerating(format!("at most {}", limit.text())))
     }
 
     /// Tolerable while not below `limit`.
     ///
     /// # Errors
-    /// A limit that is not a number, or a window of zero.
+    /// As of [`at_most`](Metric::at_most).
     pub fn at_least(self, limit: impl Into<Unit>) -> Result<Probe> {
-        let limit = limit.into();
+        let limit = limit.into().checked()?;
         Ok(self.value()?.at_least(limit.number())?.tolerating(format!("at least {}", limit.text())))
     }
 
@@ -124,6 +126,11 @@ impl<Unit: Measured> Metric<Unit> {
 
 /// A unit that metrics come in.
 pub trait Measured: Copy + Send + Sync + 'static + sealed::Sealed {
+    /// The same, if a measurement can be so.
+    ///
+    /// # Errors
+    /// It cannot: as a limit it would hold always, or never.
+    fn checked(self) -> Result<Self>;
     /// The number that a tolerance judges.
     fn number(self) -> f64;
     /// How people write it.
@@ -138,6 +145,9 @@ mod sealed {
 }
 
 impl Measured for Duration {
+    fn checked(self) -> Result<Self> {
+        Ok(self)
+    }
     fn number(self) -> f64 {
         self.as_secs_f64() * 1e3
     }
@@ -147,6 +157,18 @@ impl Measured for Duration {
 }
 
 impl Measured for Share {
+    fn checked(self) -> Result<Self> {
+        let Self(share) = self;
+        if (0.0..=1.0).contains(&share) {
+            return Ok(self);
+        }
+        let hint = if share > 1.0 && share <= 100.0 {
+            format!(": for {share} % write {}", share / 100.0)
+        } else {
+            String::new()
+        };
+        Err(Error::invalid(format!("a share of {share} is not in 0..=1{hint}")))
+    }
     fn number(self) -> f64 {
         self.0
     }
@@ -156,6 +178,12 @@ impl Measured for Share {
 }
 
 impl Measured for PerSecond {
+    fn checked(self) -> Result<Self> {
+        if self.0.is_finite() && self.0 >= 0.0 {
+            return Ok(self);
+        }
+        Err(Error::invalid(format!("a throughput of {} per second cannot be: use 0 or more", self.0)))
+    }
     fn number(self) -> f64 {
         self.0
     }
@@ -178,6 +206,25 @@ fn digits(number: f64) -> String {
 impl From<f64> for Share {
     fn from(share: f64) -> Self {
         Self(share)
+    }
+}
+
+/// `error_rate().at_most(Percent::try_new(1.0)?)`.
+impl From<Percent> for Share {
+    fn from(percent: Percent) -> Self {
+        Self(percent.value() / 100.0)
+    }
+}
+
+impl From<Share> for f64 {
+    fn from(share: Share) -> Self {
+        share.0
+    }
+}
+
+impl From<PerSecond> for f64 {
+    fn from(rate: PerSecond) -> Self {
+        rate.0
     }
 }
 

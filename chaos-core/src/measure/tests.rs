@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Recorder;
 use super::history::TIER;
-use crate::units::{ms, secs, us};
+use crate::units::{Percent, ms, secs, us};
 
 /// One call: when it ended (from the origin), how long it took, whether it was well.
 #[derive(Debug, Clone, Copy)]
@@ -210,4 +210,32 @@ async fn a_dropped_call_fails_after_the_virtual_time_it_took() {
     let window = recorder.window(secs(1), Instant::now());
     assert_eq!((window.calls, window.errors, recorder.abandoned(), recorder.in_flight()), (1, 1, 1, 0));
     assert_eq!(window.latency.expect("one call").max, secs(30));
+}
+
+#[test]
+fn limits_that_hold_always_or_never_are_refused() {
+    let recorder = Recorder::new("r");
+    let why = |limit: f64| recorder.error_rate().at_most(limit).unwrap_err().to_string();
+    assert_eq!(why(5.0), "a share of 5 is not in 0..=1: for 5 % write 0.05");
+    for share in [-0.1, 1.1, 400.0, f64::NAN, f64::INFINITY] {
+        assert!(recorder.error_rate().at_most(share).unwrap_err().is_invalid(), "{share}");
+        assert!(recorder.error_rate().at_least(share).unwrap_err().is_invalid(), "{share}");
+    }
+    for rate in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(recorder.throughput().at_least(rate).unwrap_err().is_invalid(), "{rate}");
+    }
+    let percent = Percent::try_new(1.5).unwrap();
+    assert_eq!(recorder.error_rate().at_most(percent).unwrap().tolerance(), "at most 1.5 %");
+    assert!(recorder.error_rate().over(Duration::ZERO).at_most(0.1).unwrap_err().is_invalid());
+}
+
+#[test]
+fn a_metric_read_now_is_a_number() {
+    let now = Instant::now();
+    let recorder = Recorder::starting_at("r", now);
+    assert!(recorder.error_rate().now().is_none(), "no data is not zero errors");
+    recorder.record(now, ms(20), true);
+    recorder.record(now, ms(40), false);
+    assert_eq!(recorder.error_rate().now().map(f64::from), Some(0.5));
+    assert_eq!(recorder.p99().now(), Some(ms(40)));
 }

@@ -4,13 +4,15 @@ use std::fmt;
 #[cfg(not(chaos_loom))]
 use std::ops::Deref;
 
+use super::candidate::Candidate;
 use super::hit::Hit;
 use super::operation::{Abilities, Operation};
-use super::point::Point;
 #[cfg(not(chaos_loom))]
-use super::point::{Inner, RuleList};
+use super::point::Inner;
+use super::point::{Point, RuleList};
+use crate::sync::Arc;
 #[cfg(not(chaos_loom))]
-use crate::sync::{Arc, Swap};
+use crate::sync::Swap;
 
 /// A wrapper's hold on its point: says that the point is in use, and keeps the rule list at hand, so that a decision
 /// costs no reference count.
@@ -19,6 +21,8 @@ pub struct Attachment<Op: Operation> {
     able: Abilities,
     #[cfg(not(chaos_loom))]
     rules: arc_swap::Cache<Rules<Op>, Arc<RuleList<Op>>>,
+    #[cfg(chaos_loom)]
+    rules: Option<Arc<RuleList<Op>>>,
 }
 
 #[cfg(not(chaos_loom))]
@@ -39,6 +43,8 @@ impl<Op: Operation> Attachment<Op> {
             able,
             #[cfg(not(chaos_loom))]
             rules: arc_swap::Cache::new(Rules(Arc::clone(&point.inner))),
+            #[cfg(chaos_loom)]
+            rules: None,
             point,
         }
     }
@@ -53,25 +59,31 @@ impl<Op: Operation> Attachment<Op> {
         self.able
     }
 
+    /// Whether no rule is armed: one relaxed load.
+    #[inline]
+    pub fn is_off(&self) -> bool {
+        self.point.inner.is_off()
+    }
+
     /// Decides what happens to an operation, at the moment it is called: `None` lets it pass.
     #[inline]
     pub fn decide(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
-        if self.point.inner.is_off() {
-            return None;
-        }
-        self.decide_armed(operation)
+        if self.is_off() { None } else { self.candidate(operation)?.decide(operation) }
     }
 
-    // Out of line, so that a wrapper's way for an operation that passes stays a load and a branch.
+    /// The first step of [`decide`](Attachment::decide), for a wrapper that has asked [`is_off`](Attachment::is_off)
+    /// already and keeps all else out of the way of operations that pass: `None` lets it pass.
     #[cfg(not(chaos_loom))]
-    #[inline(never)]
-    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
-        self.point.inner.decide(self.rules.load(), operation, self.able)
+    #[inline]
+    pub fn candidate(&mut self, operation: Op::View<'_>) -> Option<Candidate<'_, Op>> {
+        Candidate::find(&self.point, self.rules.load(), operation, self.able)
     }
 
+    /// The first step of [`decide`](Attachment::decide).
     #[cfg(chaos_loom)]
-    fn decide_armed(&mut self, operation: Op::View<'_>) -> Option<Hit<Op>> {
-        self.point.decide(operation, self.able)
+    pub fn candidate(&mut self, operation: Op::View<'_>) -> Option<Candidate<'_, Op>> {
+        self.rules = Some(self.point.inner.rules.load());
+        Candidate::find(&self.point, self.rules.as_deref()?, operation, self.able)
     }
 }
 

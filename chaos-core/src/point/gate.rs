@@ -27,6 +27,22 @@ pub(crate) enum Entry {
     Dead,
 }
 
+/// How many hits in all, and how many at once; never more than the word counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    budget: u64,
+    at_once: u64,
+}
+
+impl Limits {
+    pub(crate) fn new(budget: Option<u64>, at_once: Option<u32>) -> Self {
+        Self {
+            budget: budget.unwrap_or(HITS).min(HITS),
+            at_once: u64::from(at_once.unwrap_or(MOST_AT_ONCE).min(MOST_AT_ONCE)),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Gate {
     word: AtomicU64,
@@ -39,13 +55,13 @@ impl Gate {
 
     /// Takes a hit if the rule lives and both limits allow it.
     #[inline]
-    pub(crate) fn enter(&self, budget: u64, most_at_once: u32) -> Entry {
+    pub(crate) fn enter(&self, limits: Limits) -> Entry {
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
             if word & DEAD != 0 {
                 return Entry::Dead;
             }
-            if word & HITS >= budget.min(HITS) || at_once(word) >= u64::from(most_at_once.min(MOST_AT_ONCE)) {
+            if word & HITS >= limits.budget || at_once(word) >= limits.at_once {
                 return Entry::Capped;
             }
             let next = word + ONE_AT_ONCE + 1;
@@ -94,19 +110,14 @@ impl Gate {
 #[derive(Debug)]
 pub struct Cap {
     percent: Option<Percent>,
-    most_at_once: u32,
+    most_at_once: Option<u32>,
     seen: AtomicU64,
     gate: Gate,
 }
 
 impl Cap {
     pub(crate) fn new(percent: Option<Percent>, most_at_once: Option<u32>) -> Self {
-        Self {
-            percent,
-            most_at_once: most_at_once.unwrap_or(u32::MAX),
-            seen: AtomicU64::new(0),
-            gate: Gate::open(),
-        }
+        Self { percent, most_at_once, seen: AtomicU64::new(0), gate: Gate::open() }
     }
 
     /// One more operation of the population; returns how many there are with it.
@@ -118,8 +129,8 @@ impl Cap {
     /// Puts the operation with this number under fault, if `hits <= floor(percent x seen)` still holds after it.
     #[inline]
     pub(crate) fn enter(&self, seen: u64) -> bool {
-        let allowed = self.percent.map_or(u64::MAX, |percent| percent.floor_of(seen));
-        self.gate.enter(allowed, self.most_at_once) == Entry::Hit
+        let allowed = self.percent.map(|percent| percent.floor_of(seen));
+        self.gate.enter(Limits::new(allowed, self.most_at_once)) == Entry::Hit
     }
 
     pub(crate) fn leave(&self) {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::gate::{Cap, Entry, Gate};
+use super::caps::CapScratch;
+use super::gate::{Cap, Entry, Gate, Limits};
 use super::matcher::Matcher;
 use super::operation::{Abilities, Operation};
 use super::release::Release;
@@ -17,32 +18,36 @@ use crate::sync::{Arc, AtomicU64, Ordering};
 
 /// An armed rule: compiled for the way of an operation, with its counters.
 pub(crate) struct Live<Op: Operation> {
-    pub(crate) id: u64,
-    pub(crate) label: Arc<str>,
-    stream: Stream,
     pub(crate) matcher: Option<Matcher<Op>>,
     ordinals: Option<Ordinals>,
     threshold: Option<u64>,
-    budget: u64,
-    most_at_once: u32,
-    window: Option<Window>,
+    stream: Stream,
     needs: Abilities,
+    window: Option<Window>,
+    limits: Limits,
+    leaves_at_zero: bool,
+    constant: Option<Duration>,
     pub(crate) action: Action<Op>,
     pub(crate) on_revert: OnRevert,
     pub(crate) cap: Option<Arc<Cap>>,
-    pub(crate) gate: Gate,
+    pub(crate) id: u64,
+    pub(crate) label: Arc<str>,
+    pub(crate) clock: Clock,
     pub(crate) release: Release,
+    pub(crate) gate: Gate,
+    counts: Counts,
+}
+
+/// On cache lines of their own: threads whose operations do not match read the rest of the rule, and need not wait for
+/// those that count.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Counts {
     matching: AtomicU64,
     capped: AtomicU64,
     unsupported: AtomicU64,
     let_go: AtomicU64,
     added_ns: AtomicU64,
-}
-
-/// What the dice, the limits and the rule's life say of one matching operation.
-pub(crate) enum Draw {
-    Miss,
-    Hit(u64),
 }
 
 impl<Op: Operation> Live<Op> {
@@ -52,18 +57,19 @@ impl<Op: Operation> Live<Op> {
         stream: Stream,
         rule: &Rule<Op>,
         cap: Option<Arc<Cap>>,
-        now: Instant,
+        clock: &Clock,
     ) -> Self {
         let occurrence = &rule.occurrence;
+        let now = clock.now();
         Self {
             id,
             label: label.into(),
+            clock: clock.clone(),
             stream,
             matcher: rule.matcher.clone(),
             ordinals: occurrence.ordinals,
             threshold: occurrence.threshold(),
-            budget: occurrence.budget.unwrap_or(u64::MAX),
-            most_at_once: occurrence.at_once.unwrap_or(u32::MAX),
+            limits: Limits::new(occurrence.budget, occurrence.at_once),
             window: occurrence
                 .window
                 .map(|(from, until)| Window { from: now.checked_add(from), until: now.checked_add(until) }),
@@ -71,59 +77,139 @@ impl<Op: Operation> Live<Op> {
                 Action::Effect(effect) => Op::needs(effect.effect()),
                 Action::Delay(..) => Abilities::NONE,
             },
+            leaves_at_zero: matches!(rule.action, Action::Delay(..))
+                && occurrence.at_once.is_none()
+                && cap.is_none(),
+            constant: match &rule.action {
+                Action::Delay(delay, _) => delay.constant(),
+                Action::Effect(_) => None,
+            },
             action: rule.action.clone(),
             on_revert: rule.on_revert,
             cap,
-            gate: Gate::open(),
             release: Release::default(),
-            matching: AtomicU64::new(0),
-            capped: AtomicU64::new(0),
-            unsupported: AtomicU64::new(0),
-            let_go: AtomicU64::new(0),
-            added_ns: AtomicU64::new(0),
+            counts: Counts::default(),
+            gate: Gate::open(),
         }
     }
 
-    /// Counts a matching operation and decides it. A hit holds a place in the gate, which the caller gives back.
     #[inline]
-    pub(crate) fn draw(&self, able: Abilities, clock: &Clock, caps: &mut CapScratch) -> Draw {
-        let ordinal = self.matching.fetch_add(1, Ordering::Relaxed);
-        let seen = self.cap.as_ref().map(|cap| caps.see(cap));
-        if self.ordinals.is_some_and(|ordinals| !ordinals.contains(ordinal + 1)) {
-            return Draw::Miss;
+    pub(super) fn matches(&self, operation: Op::View<'_>) -> bool {
+        match &self.matcher {
+            Some(matcher) => matcher.matches(operation),
+            None => true,
         }
-        if self.threshold.is_some_and(|threshold| self.stream.draw(ordinal) >= threshold) {
-            return Draw::Miss;
+    }
+
+    /// Counts a matching operation and asks number and dice: its number if they are for a hit.
+    #[inline]
+    pub(super) fn choose(&self) -> Option<u64> {
+        let ordinal = self.count();
+        self.is_chosen(ordinal).then_some(ordinal)
+    }
+
+    /// Asks all else but the cap for an operation that was chosen. True is a hit, which holds a place in the gate that
+    /// the caller gives back.
+    #[inline]
+    pub(super) fn enter(&self, able: Abilities) -> bool {
+        if !self.is_allowed(able) {
+            return false;
         }
-        if !able.cover(self.needs) {
-            self.unsupported.fetch_add(1, Ordering::Release);
-            return Draw::Miss;
+        match self.gate.enter(self.limits) {
+            Entry::Hit => true,
+            refused => self.refused(refused),
         }
-        if self.window.as_ref().is_some_and(|window| !window.contains(clock.now())) {
-            return self.capped();
+    }
+
+    /// [`choose`](Live::choose) and [`enter`](Live::enter), with the cap, if this rule is under one, in between.
+    pub(super) fn draw_under_cap(&self, able: Abilities, caps: &mut CapScratch) -> Option<u64> {
+        let Some(cap) = &self.cap else { return self.choose().filter(|_| self.enter(able)) };
+        let ordinal = self.count();
+        let seen = caps.see(cap);
+        if !self.is_chosen(ordinal) || !self.is_allowed(able) {
+            return None;
         }
-        let fresh = match (&self.cap, seen) {
-            (Some(cap), Some(seen)) => match caps.enter(cap, seen) {
-                Some(fresh) => fresh,
-                None => return self.capped(),
-            },
-            _ => false,
+        let Some(fresh) = caps.enter(cap, seen) else {
+            self.refused(Entry::Capped);
+            return None;
         };
-        match self.gate.enter(self.budget, self.most_at_once) {
-            Entry::Hit => Draw::Hit(ordinal),
+        match self.gate.enter(self.limits) {
+            Entry::Hit => Some(ordinal),
             refused => {
-                if let (true, Some(cap)) = (fresh, &self.cap) {
+                if fresh {
                     caps.take_back(cap);
                 }
-                if refused == Entry::Capped { self.capped() } else { Draw::Miss }
+                self.refused(refused);
+                None
             }
         }
     }
 
+    #[inline]
+    fn count(&self) -> u64 {
+        self.counts.matching.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// What number and dice say: a pure function of the ordinal.
+    #[inline]
+    fn is_chosen(&self, ordinal: u64) -> bool {
+        if let Some(ordinals) = self.ordinals {
+            if !ordinals.contains(ordinal + 1) {
+                return false;
+            }
+        }
+        match self.threshold {
+            Some(threshold) => self.stream.draw(ordinal) < threshold,
+            None => true,
+        }
+    }
+
+    /// What the wrapper can carry out, and the window.
+    #[inline]
+    fn is_allowed(&self, able: Abilities) -> bool {
+        if !able.cover(self.needs) {
+            self.counts.unsupported.fetch_add(1, Ordering::Release);
+            return false;
+        }
+        match &self.window {
+            Some(window) => self.is_open(window),
+            None => true,
+        }
+    }
+
+    // Reads the clock.
+    #[inline(never)]
+    fn is_open(&self, window: &Window) -> bool {
+        window.contains(self.clock.now()) || self.refused(Entry::Capped)
+    }
+
     #[cold]
-    fn capped(&self) -> Draw {
-        self.capped.fetch_add(1, Ordering::Release);
-        Draw::Miss
+    fn refused(&self, why: Entry) -> bool {
+        if why == Entry::Capped {
+            self.counts.capped.fetch_add(1, Ordering::Release);
+        }
+        false
+    }
+
+    /// The delay of an operation; zero from an effect.
+    #[inline]
+    pub(super) fn delay(&self, ordinal: u64) -> Duration {
+        match (self.constant, &self.action) {
+            (Some(delay), _) => delay,
+            (None, Action::Delay(delay, _)) => delay.sample(self.stream(), ordinal),
+            (None, Action::Effect(_)) => Duration::ZERO,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_effect(&self) -> bool {
+        matches!(self.action, Action::Effect(_))
+    }
+
+    /// Whether an operation that is given a delay of zero is left as it is, and nobody counts it while it lasts.
+    #[inline]
+    pub(super) fn leaves_at_zero(&self) -> bool {
+        self.leaves_at_zero
     }
 
     /// The dice of this rule for what its effect needs beyond the decision (a delay's length, a position).
@@ -142,19 +228,19 @@ impl<Op: Operation> Live<Op> {
 
     pub(crate) fn add_time(&self, held: Duration) {
         let ns = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
-        self.added_ns.fetch_add(ns, Ordering::Relaxed);
+        self.counts.added_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
     pub(crate) fn count_let_go(&self) {
-        self.let_go.fetch_add(1, Ordering::Relaxed);
+        self.counts.let_go.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn stats(&self) -> RuleStats {
         // Read in this order, a hit in between can only show as a miss that is not counted yet.
         let hits = self.gate.hits();
-        let capped = self.capped.load(Ordering::Acquire);
-        let unsupported = self.unsupported.load(Ordering::Acquire);
-        let matching = self.matching.load(Ordering::Relaxed);
+        let capped = self.counts.capped.load(Ordering::Acquire);
+        let unsupported = self.counts.unsupported.load(Ordering::Acquire);
+        let matching = self.counts.matching.load(Ordering::Relaxed);
         RuleStats {
             rule: self.label.to_string(),
             matching,
@@ -162,8 +248,8 @@ impl<Op: Operation> Live<Op> {
             misses: matching.saturating_sub(hits + capped + unsupported),
             capped,
             unsupported,
-            let_go: self.let_go.load(Ordering::Relaxed),
-            added: Duration::from_nanos(self.added_ns.load(Ordering::Relaxed)),
+            let_go: self.counts.let_go.load(Ordering::Relaxed),
+            added: Duration::from_nanos(self.counts.added_ns.load(Ordering::Relaxed)),
         }
     }
 }
@@ -177,70 +263,5 @@ struct Window {
 impl Window {
     fn contains(&self, now: Instant) -> bool {
         self.from.is_some_and(|from| now >= from) && self.until.is_none_or(|until| now < until)
-    }
-}
-
-/// Which caps one operation has been counted in, so that several rules under one cap count it once. Its places are given
-/// back when it is dropped: with the hit, or by a panic in the matcher of a later rule.
-#[derive(Default)]
-pub(crate) struct CapScratch {
-    first: Option<CapUse>,
-    // More than one experiment at one point is rare.
-    more: Vec<CapUse>,
-}
-
-struct CapUse {
-    cap: Arc<Cap>,
-    seen: u64,
-    entered: bool,
-}
-
-impl CapScratch {
-    /// Whether a rule of this operation is under a cap at all; most are not.
-    pub(crate) fn is_used(&self) -> bool {
-        self.first.is_some()
-    }
-
-    fn find(&mut self, cap: &Arc<Cap>) -> Option<&mut CapUse> {
-        self.first.iter_mut().chain(&mut self.more).find(|used| Arc::ptr_eq(&used.cap, cap))
-    }
-
-    fn see(&mut self, cap: &Arc<Cap>) -> u64 {
-        if let Some(used) = self.find(cap) {
-            return used.seen;
-        }
-        let used = CapUse { cap: Arc::clone(cap), seen: cap.see(), entered: false };
-        let seen = used.seen;
-        if self.first.is_none() {
-            self.first = Some(used);
-        } else {
-            self.more.push(used);
-        }
-        seen
-    }
-
-    /// `Some(true)` when this call put the operation under the cap, `Some(false)` when it was already.
-    fn enter(&mut self, cap: &Arc<Cap>, seen: u64) -> Option<bool> {
-        let used = self.find(cap)?;
-        if used.entered {
-            return Some(false);
-        }
-        used.entered = used.cap.enter(seen);
-        used.entered.then_some(true)
-    }
-
-    fn take_back(&mut self, cap: &Arc<Cap>) {
-        if let Some(used) = self.find(cap) {
-            used.entered = false;
-            used.cap.take_back();
-        }
-    }
-}
-
-impl Drop for CapUse {
-    fn drop(&mut self) {
-        if self.entered {
-            self.cap.leave();
-        }
     }
 }

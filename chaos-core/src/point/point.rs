@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::armed::Armed;
+use super::candidate::Candidate;
 use super::gate::Cap;
 use super::hit::Hit;
-use super::live::{CapScratch, Draw, Live};
+use super::live::Live;
 use super::operation::{Abilities, Operation};
 use super::rule::{Action, Rule};
 use super::stats::RuleStats;
@@ -15,7 +16,18 @@ use crate::event::Event;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Swap};
 use crate::target::Target;
 
-pub(crate) type RuleList<Op> = Vec<Arc<Live<Op>>>;
+/// The rules armed at a point, in arming order.
+pub(crate) struct RuleList<Op: Operation> {
+    pub(crate) rules: Vec<Arc<Live<Op>>>,
+    // Whether one of them is under a cap.
+    pub(super) capped: bool,
+}
+
+impl<Op: Operation> RuleList<Op> {
+    fn new(rules: Vec<Arc<Live<Op>>>) -> Self {
+        Self { capped: rules.iter().any(|live| live.cap.is_some()), rules }
+    }
+}
 
 /// A named place in a process where operations of one kind pass: a client, a reader, a commit.
 ///
@@ -34,8 +46,8 @@ pub(crate) struct Inner<Op: Operation> {
     next_id: AtomicU64,
     attached: AtomicUsize,
     abilities: AtomicUsize,
-    passed: AtomicBool,
-    shared: Arc<Shared>,
+    pub(super) passed: AtomicBool,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl<Op: Operation> Point<Op> {
@@ -43,7 +55,7 @@ impl<Op: Operation> Point<Op> {
         let inner = Inner {
             name: name.into(),
             armed: AtomicBool::new(false),
-            rules: Swap::from_pointee(Vec::new()),
+            rules: Swap::from_pointee(RuleList::new(Vec::new())),
             changing: Mutex::new(()),
             next_id: AtomicU64::new(1),
             attached: AtomicUsize::new(0),
@@ -82,7 +94,8 @@ impl<Op: Operation> Point<Op> {
         if self.is_off() {
             return None;
         }
-        self.inner.decide(&self.inner.rules.load(), operation, able)
+        let rules = self.inner.rules.load();
+        Candidate::find(self, &rules, operation, able)?.decide(operation)
     }
 
     /// Says that something is attached here, for as long as the attachment lives; a wrapper holds one.
@@ -99,12 +112,12 @@ impl<Op: Operation> Point<Op> {
 
     /// The counters of the rules that are armed now, in arming order.
     pub fn stats(&self) -> Vec<RuleStats> {
-        self.inner.rules.load().iter().map(|live| live.stats()).collect()
+        self.inner.rules.load().rules.iter().map(|live| live.stats()).collect()
     }
 
     /// Reverts every rule here, whoever armed it.
     pub fn revert_all(&self) {
-        let ids: Vec<u64> = self.inner.rules.load().iter().map(|live| live.id).collect();
+        let ids: Vec<u64> = self.inner.rules.load().rules.iter().map(|live| live.id).collect();
         for id in ids {
             self.disarm(id);
         }
@@ -137,12 +150,12 @@ impl<Op: Operation> Point<Op> {
         let live = {
             let _changing = lock(&inner.changing);
             let rules = inner.rules.load_full();
-            let label = unique_label(label, &rules);
+            let label = unique_label(label, &rules.rules);
             let stream = inner.shared.dice.stream(&["point", &inner.name, "rule", &label]);
-            let live = Arc::new(Live::new(id, label, stream, rule, cap, inner.shared.clock.now()));
-            let mut next = Vec::clone(&rules);
+            let live = Arc::new(Live::new(id, label, stream, rule, cap, &inner.shared.clock));
+            let mut next = rules.rules.clone();
             next.push(Arc::clone(&live));
-            inner.rules.store(Arc::new(next));
+            inner.rules.store(Arc::new(RuleList::new(next)));
             inner.armed.store(true, Ordering::Release);
             live
         };
@@ -159,9 +172,9 @@ impl<Op: Operation> Point<Op> {
         {
             let _changing = lock(&inner.changing);
             let rules = inner.rules.load_full();
-            let next: RuleList<Op> = rules.iter().filter(|other| other.id != id).cloned().collect();
+            let next: Vec<_> = rules.rules.iter().filter(|other| other.id != id).cloned().collect();
             let armed = !next.is_empty();
-            inner.rules.store(Arc::new(next));
+            inner.rules.store(Arc::new(RuleList::new(next)));
             inner.armed.store(armed, Ordering::Release);
         }
         if first {
@@ -177,7 +190,7 @@ impl<Op: Operation> Point<Op> {
     }
 
     pub(crate) fn find(&self, id: u64) -> Option<Arc<Live<Op>>> {
-        self.inner.rules.load().iter().find(|live| live.id == id).cloned()
+        self.inner.rules.load().rules.iter().find(|live| live.id == id).cloned()
     }
 
     pub(crate) fn count_attachment(&self, able: Abilities) {
@@ -195,58 +208,6 @@ impl<Op: Operation> Inner<Op> {
     pub(crate) fn is_off(&self) -> bool {
         !self.armed.load(Ordering::Relaxed)
     }
-
-    pub(crate) fn decide(
-        &self,
-        rules: &RuleList<Op>,
-        operation: Op::View<'_>,
-        able: Abilities,
-    ) -> Option<Hit<Op>> {
-        if !self.passed.load(Ordering::Relaxed) {
-            self.passed.store(true, Ordering::Relaxed);
-        }
-        let mut caps = CapScratch::default();
-        let mut hit = None;
-        for live in rules {
-            if live.matcher.as_ref().is_some_and(|matcher| !matcher.matches(operation)) {
-                continue;
-            }
-            let Draw::Hit(ordinal) = live.draw(able, &self.shared.clock, &mut caps) else { continue };
-            let hit = hit.get_or_insert_with(|| Hit::new(self.shared.clock.clone()));
-            let ends = hit.add(live, ordinal);
-            self.tell(live, ordinal, hit);
-            if ends {
-                break;
-            }
-        }
-        if let Some(hit) = hit.as_mut().filter(|_| caps.is_used()) {
-            hit.keep(caps);
-        }
-        hit
-    }
-
-    fn tell(&self, live: &Live<Op>, ordinal: u64, hit: &Hit<Op>) {
-        tracing::debug!(
-            target: "chaos", point = %self.name, rule = %live.label, ordinal, delay = ?hit.last_delay(), "hit"
-        );
-        #[cfg(feature = "metrics")]
-        count(&self.name, live, hit.last_delay());
-        if self.shared.hub.is_heard() {
-            let (point, rule) = (self.name.clone(), live.label.clone());
-            self.shared.hub.send(&Event::Hit { point, rule, ordinal, delay: hit.last_delay() });
-        }
-    }
-}
-
-#[cfg(feature = "metrics")]
-fn count<Op: Operation>(point: &Arc<str>, live: &Live<Op>, delay: std::time::Duration) {
-    let labels = [("point", Arc::clone(point)), ("rule", Arc::clone(&live.label))]
-        .map(|(key, value)| metrics::Label::new(key, value))
-        .to_vec();
-    if matches!(live.action, Action::Delay(..)) {
-        metrics::histogram!("chaos_delay_seconds", labels.clone()).record(delay.as_secs_f64());
-    }
-    metrics::counter!("chaos_hits_total", labels).increment(1);
 }
 
 fn lock(mutex: &Mutex<()>) -> impl Sized + '_ {
@@ -255,7 +216,7 @@ fn lock(mutex: &Mutex<()>) -> impl Sized + '_ {
 }
 
 /// Two rules of one name at one point draw from different dice: the second is "name #2".
-fn unique_label<Op: Operation>(label: String, rules: &RuleList<Op>) -> String {
+fn unique_label<Op: Operation>(label: String, rules: &[Arc<Live<Op>>]) -> String {
     let taken = |label: &str| rules.iter().any(|live| *live.label == *label);
     if !taken(&label) {
         return label;

@@ -154,9 +154,13 @@ impl<T: Step> Point<T> {
     /// What an error rule made.
     #[inline]
     pub fn pass_blocking(&self, step: &T) -> std::result::Result<(), T::Error> {
-        if self.is_off() {
-            return Ok(());
-        }
+        if self.is_off() { Ok(()) } else { self.pass_blocking_armed(step) }
+    }
+
+    // Out of line, so that a step stays a load and a branch while nothing is armed.
+    #[cold]
+    #[inline(never)]
+    fn pass_blocking_armed(&self, step: &T) -> std::result::Result<(), T::Error> {
         let Some(mut hit) = self.decide(step, Abilities::ERROR) else { return Ok(()) };
         hit.wait_blocking();
         match hit.effect() {

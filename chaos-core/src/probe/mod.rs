@@ -42,6 +42,7 @@ pub struct Probe {
     measure: Arc<Measure>,
     tolerance: Option<Tolerance>,
     tolerated: Option<String>,
+    flaw: Option<String>,
     every: Duration,
     timeout: Duration,
     retries: u32,
@@ -94,6 +95,7 @@ where
         measure: Arc::new(move || -> BoxFuture<Result<Reading>> { Box::pin(measure()) }),
         tolerance: None,
         tolerated: None,
+        flaw: None,
         every: ms(500),
         timeout: secs(2),
         retries: 0,
@@ -161,6 +163,12 @@ impl Probe {
         self
     }
 
+    /// What reports call it, in place of what it was called.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
     /// How often it is taken while faults are in force; 500 ms unless said otherwise.
     pub fn every(mut self, interval: Duration) -> Self {
         self.every = interval;
@@ -210,6 +218,12 @@ impl Probe {
         self
     }
 
+    /// Says what is wrong with its arguments; an experiment refuses it. For builders that cannot answer with an error.
+    pub fn flawed(mut self, why: impl Into<String>) -> Self {
+        self.flaw = Some(why.into());
+        self
+    }
+
     pub(crate) fn phases(&self) -> Phases {
         self.phases
     }
@@ -222,6 +236,9 @@ impl Probe {
         let of = |what: &str| Error::invalid(format!("probe {:?} has a {what} of zero: use more", self.name));
         if self.name.is_empty() {
             return Err(Error::invalid("a probe needs a name that is not empty"));
+        }
+        if let Some(flaw) = &self.flaw {
+            return Err(Error::invalid(format!("probe {:?}: {flaw}", self.name)));
         }
         if self.every.is_zero() {
             return Err(of("interval"));

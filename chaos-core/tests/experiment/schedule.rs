@@ -49,6 +49,7 @@ async fn stages_run_one_after_the_other_and_steps_at_their_times() {
             (10, "reverted contents become \"first\"", 0),
             (14, "injected contents become \"second stage\"", 1),
             (24, "reverted contents become \"second stage\"", 0),
+            (24, "steady state holds again", 0),
             (24, "held", 0),
         ]
     );

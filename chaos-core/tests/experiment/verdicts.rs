@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use crate::world::{Trouble, WrongContents, files, wrong};
+use crate::world::{File, Trouble, WrongContents, files, wrong};
 use chaos_core::measure::Recorder;
 use chaos_core::point::step;
+use chaos_core::report::TargetState;
 use chaos_core::units::{ms, secs};
-use chaos_core::{BlastRadius, Chaos, Delay, Experiment, Mode, Outcome, Point, probe};
+use chaos_core::{
+    Approved, BlastRadius, Chaos, Delay, Experiment, Fault, Mode, NoUndo, Observed, Outcome, Plan, Point,
+    Targets, probe,
+};
 
 use crate::scene::*;
 
@@ -121,6 +125,38 @@ async fn a_system_that_does_not_come_back_is_broken() {
         .unwrap();
     assert_eq!(report.outcome, Outcome::Broken);
     assert!(reason(&report).contains("did not come back within 3s"), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_was_given_time_is_not_broken_by_it() {
+    let chaos = Chaos::seeded(7);
+    let point = chaos.point::<Commit>("commit").unwrap();
+    traffic(&chaos, &point);
+    let experiment = |probe| {
+        Experiment::new(&chaos, "given time")
+            .steady_state(probe)
+            .fault(step::latency(Delay::fixed(ms(1))).at(point.clone()))
+            .blast_radius(all())
+            .lasting(secs(1))
+            .run()
+    };
+    // The readings of these numbers have no verdict or do not hold; all others hold.
+    let warming = |readings: std::ops::Range<u32>, verdict: fn() -> probe::Reading| {
+        let taken = AtomicU32::new(0);
+        probe::reading("warming", move || {
+            let at = taken.fetch_add(1, Ordering::SeqCst);
+            let reading = if readings.contains(&at) { verdict() } else { probe::Reading::pass("ok") };
+            async move { Ok(reading) }
+        })
+    };
+    let report = experiment(warming(0..3, || probe::Reading::no_data("none yet"))).await.unwrap();
+    assert!(report.held() && report.probes[0].held, "{report}");
+    assert_eq!(report.probes[0].failed, 3);
+    let report = experiment(warming(0..3, || probe::Reading::fail("down")).only_after()).await.unwrap();
+    assert!(report.held() && report.probes[0].held, "{report}");
+    // One that breaks while faults are in force stays broken, though it came back.
+    let report = experiment(warming(1..2, || probe::Reading::fail("down"))).await.unwrap();
+    assert!(report.outcome == Outcome::Broken && !report.probes[0].held, "{report}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -248,4 +284,46 @@ async fn a_client_without_calls_gives_no_verdict_and_is_refused_before() {
     assert!(reason(&report).contains("no calls in the last 1s"), "{report}");
     assert!(client.error_rate().at_most(f64::NAN).unwrap_err().is_invalid());
     assert!(client.p99().over(secs(0)).at_most(ms(1)).unwrap_err().is_invalid());
+}
+
+/// Deletes the file: nothing brings it back.
+#[derive(Debug)]
+struct Delete;
+
+impl Fault for Delete {
+    type Target = File;
+    type Undo = NoUndo;
+    fn via<'a>(&'a self, _: &'a File) -> &'a () {
+        &()
+    }
+    async fn prepare(&self, _: &File) -> chaos_core::Result<Plan<NoUndo>> {
+        Ok(Plan::irreversible("deletes the file"))
+    }
+    async fn inject(&self, file: &Approved<File>, _: &NoUndo) -> chaos_core::Result<()> {
+        Ok(std::fs::remove_file(&file.0)?)
+    }
+    async fn observe(&self, file: &File, _: &NoUndo) -> chaos_core::Result<Observed> {
+        Ok(if file.0.exists() { Observed::absent("still there") } else { Observed::in_force("gone") })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_undone_is_named_so_in_plan_and_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = files(dir.path(), 2);
+    let experiment = Experiment::new(&Chaos::seeded(7), "x")
+        .steady_state(always())
+        .fault(Delete.on(Targets::these(files.clone()).unwrap(), Mode::ONE))
+        .blast_radius(BlastRadius::count(1).unwrap())
+        .lasting(secs(1));
+    let plan = experiment.plan().await.unwrap();
+    assert!(!plan.is_reversible());
+    assert!(plan.to_string().contains("CANNOT BE UNDONE"), "{plan}");
+    // No ledger is asked for: there is no undo to write.
+    let report = experiment.run().await.unwrap();
+    assert!(report.held(), "{report}");
+    assert!(!report.steps[0].reversible);
+    assert_eq!(report.steps[0].targets[0].state, TargetState::Irreversible);
+    assert_eq!(report.notes, ["\"Delete\" cannot be undone"]);
+    assert_eq!(files.iter().filter(|file| file.0.exists()).count(), 1);
 }

@@ -49,8 +49,11 @@ impl Injector {
                 let again = self.home.join("file-0");
                 self.hold(ms(300), ms(200), || {
                     std::thread::spawn(move || {
+                        let beside = again.with_extension("again");
                         loop {
-                            fs::write(&again, WRONG).unwrap();
+                            // Whole or not at all: the test reads it at any moment.
+                            fs::write(&beside, WRONG).unwrap();
+                            fs::rename(&beside, &again).unwrap();
                             std::thread::sleep(ms(5));
                         }
                     });

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::held::Held;
+use super::held::{Held, polled_again};
 use super::wire::Wire;
 
 pin_project! {
@@ -26,8 +27,33 @@ pin_project! {
     #[project = WayProjection]
     enum Way<F, H> {
         Pass { #[pin] future: F },
-        Hit { held: Pin<Box<H>> },
+        Hit { slot: Slot<H> },
     }
+}
+
+/// A box that is freed out of line, so that the end of an operation that passes stays a compare. `None` only while it is
+/// dropped.
+struct Slot<H>(ManuallyDrop<Option<Pin<Box<H>>>>);
+
+impl<H> Drop for Slot<H> {
+    #[inline]
+    fn drop(&mut self) {
+        free(self.0.take());
+    }
+}
+
+// Takes the pointer and not the slot, whose future could not stay in registers otherwise.
+#[inline(never)]
+fn poll<H: Future>(held: Option<Pin<&mut H>>, cx: &mut Context<'_>) -> Poll<H::Output> {
+    match held {
+        Some(held) => held.poll(cx),
+        None => polled_again(),
+    }
+}
+
+#[inline(never)]
+fn free<H>(held: Option<Pin<Box<H>>>) {
+    drop(held);
 }
 
 impl<F, H> ChaosFuture<F, H> {
@@ -37,7 +63,7 @@ impl<F, H> ChaosFuture<F, H> {
     }
 
     pub(super) fn hit(held: H) -> Self {
-        Self { way: Way::Hit { held: Box::pin(held) } }
+        Self { way: Way::Hit { slot: Slot(ManuallyDrop::new(Some(Box::pin(held)))) } }
     }
 
     /// Whether a rule hit this operation.
@@ -58,7 +84,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().way.project() {
             WayProjection::Pass { future } => future.poll(cx).map_ok(Op::pass),
-            WayProjection::Hit { held } => held.as_mut().poll(cx),
+            WayProjection::Hit { slot } => poll(slot.0.as_mut().map(Pin::as_mut), cx),
         }
     }
 }

@@ -118,6 +118,11 @@ where
                         _ => Reply::Now(result.map(Op::pass)),
                     };
                     match reply {
+                        // The common end, past the last stage: nothing holds the answer.
+                        Reply::Now(answer) if hit.poll_after(cx).is_ready() => {
+                            let Some(hit) = this.hit.take() else { polled_again() };
+                            return Poll::Ready(Op::finish(hit, this.means, answer));
+                        }
                         Reply::Now(answer) => Stage::Answered { answer: Some(answer), hung: false },
                         Reply::Hang(answer) => Stage::Answered { answer: Some(answer), hung: true },
                     }
@@ -156,6 +161,6 @@ where
 
 #[cold]
 #[allow(clippy::panic, reason = "the contract of a future")]
-fn polled_again() -> ! {
+pub(super) fn polled_again() -> ! {
     panic!("`ChaosFuture` was polled after it was ready")
 }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::task::{Context, Poll};
 
 use chaos_core::Point;
-use chaos_core::point::Attachment;
+use chaos_core::point::{Attachment, Candidate, Hit};
 use tower_service::Service;
 
 use super::future::ChaosFuture;
@@ -24,6 +24,10 @@ pub struct ChaosService<S, K: Kind<S>, M = DelayBeforeCall> {
     means: K::Means,
     mode: PhantomData<fn() -> M>,
 }
+
+/// The future of a call of `S` behind a point of `K`.
+type FutureOf<S, K, Req> =
+    ChaosFuture<<S as Service<Req>>::Future, HeldOf<S, <K as Kind<S>>::Op, <K as Kind<S>>::Means, Req>>;
 
 impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
     /// `inner` behind `point`.
@@ -70,10 +74,56 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        match self.attachment.decide(K::Op::view(&request)) {
-            None => ChaosFuture::pass(self.inner.call(request)),
-            Some(hit) => ChaosFuture::hit(M::start(&mut self.inner, request, hit, &self.means)),
+        if self.attachment.is_off() {
+            return ChaosFuture::pass(self.inner.call(request));
         }
+        self.call_armed(request)
+    }
+}
+
+/// What comes after the look whether anything is armed, each step out of line: the ways of an operation where nothing is
+/// armed, and of one that no rule hits, stay short.
+impl<S, K: Kind<S>, M> ChaosService<S, K, M> {
+    #[cold]
+    #[inline(never)]
+    fn call_armed<Req>(&mut self, request: Req) -> FutureOf<S, K, Req>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        match self.attachment.candidate(K::Op::view(&request)) {
+            None => ChaosFuture::pass(self.inner.call(request)),
+            Some(candidate) => Self::call_decided(&mut self.inner, request, candidate, &self.means),
+        }
+    }
+
+    #[inline(never)]
+    fn call_decided<Req>(
+        inner: &mut S,
+        request: Req,
+        candidate: Candidate<'_, K::Op>,
+        means: &K::Means,
+    ) -> FutureOf<S, K, Req>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        match candidate.decide(K::Op::view(&request)) {
+            None => ChaosFuture::pass(inner.call(request)),
+            Some(hit) => Self::call_hit(inner, request, hit, means),
+        }
+    }
+
+    #[inline(never)]
+    fn call_hit<Req>(inner: &mut S, request: Req, hit: Hit<K::Op>, means: &K::Means) -> FutureOf<S, K, Req>
+    where
+        S: Service<Req>,
+        K::Op: Wire<K::Means, Req, S::Response, S::Error>,
+        M: Start<S>,
+    {
+        ChaosFuture::hit(M::start(inner, request, hit, means))
     }
 }
 

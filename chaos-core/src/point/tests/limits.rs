@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use super::caps::arm_under;
 use super::{Call, decide, is_invalid, numbers, numbers_hit, point};
+use crate::delay::Delay;
+use crate::point::gate::Cap;
 use crate::point::{Rule, step};
+use crate::sync::Arc;
 use crate::units::{ms, secs};
 
 fn often() -> Rule<Call> {
@@ -35,6 +39,35 @@ fn at_once_holds_while_operations_are_under_the_rule() {
     drop((second, third));
     assert!(decide(&point).is_some());
     assert_eq!((armed.hits(), armed.stats().capped), (4, 2));
+}
+
+#[test]
+fn a_delay_of_zero_is_counted_and_held_only_where_a_limit_must_see_it_end() {
+    let none = || step::latency(Delay::fixed(Duration::ZERO));
+    let free = point(7);
+    let armed = free.arm(none()).unwrap();
+    assert!(decide(&free).is_none(), "it is left as it is");
+    assert_eq!((armed.hits(), armed.stats().misses), (1, 0));
+
+    let limited = point(7);
+    let armed = limited.arm(none().at_once(1).unwrap()).unwrap();
+    let hit = decide(&limited).unwrap();
+    assert!(decide(&limited).is_none(), "one at once");
+    drop(hit);
+    assert!(decide(&limited).is_some());
+    assert_eq!((armed.hits(), armed.stats().capped), (2, 1));
+
+    let capped = point(7);
+    let cap = Arc::new(Cap::new(None, Some(1)));
+    let _armed = arm_under(&capped, none(), &cap);
+    let hit = decide(&capped).unwrap();
+    assert!(decide(&capped).is_none(), "one at once under the blast radius");
+    drop(hit);
+    assert_eq!(cap.hits(), 1);
+
+    let first = point(7);
+    let _armed = [first.arm(none()).unwrap(), first.arm(step::hang()).unwrap()];
+    assert!(decide(&first).unwrap().effect().is_some(), "the rules after it are still asked");
 }
 
 #[test]

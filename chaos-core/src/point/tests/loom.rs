@@ -16,7 +16,7 @@ use loom::thread;
 
 use super::caps::arm_under;
 use super::{Call, decide, point};
-use crate::point::gate::{Cap, Entry, Gate};
+use crate::point::gate::{Cap, Entry, Gate, Limits};
 use crate::point::{Armed, Point, Rule, step};
 use crate::sync::Arc;
 use crate::units::Percent;
@@ -195,7 +195,7 @@ fn a_gate_closes_once_and_counts_are_final() {
         let gate = StdArc::new(Gate::open());
         let enter = {
             let gate = StdArc::clone(&gate);
-            thread::spawn(move || gate.enter(1, 1) == Entry::Hit)
+            thread::spawn(move || gate.enter(Limits::new(Some(1), Some(1))) == Entry::Hit)
         };
         let close = {
             let gate = StdArc::clone(&gate);

@@ -331,7 +331,7 @@ fn numbers(section: &mut Markup, series: &Series) {
     let step = series.points.len().div_ceil(60).max(1);
     section.element("details", &[], |details| {
         let title =
-            if step > 1 { format!("The numbers (every {step}th point)") } else { "The numbers".to_owned() };
+            if step > 1 { format!("The numbers (one point in {step})") } else { "The numbers".to_owned() };
         details.leaf("summary", &[], title);
         details.element("div", &[("class", &"wide")], |wide| {
             wide.element("table", &[("class", &"numbers")], |table| {

@@ -54,7 +54,9 @@ fn row(body: &mut Markup, step: &StepReport) {
 }
 
 fn targets(section: &mut Markup, step: &StepReport) {
-    let summary = words::counted(step.targets.len() as u64, &step.unit);
+    // A rule acts on operations and is armed at a point.
+    let what = if step.unit == "operation" { "point" } else { &step.unit };
+    let summary = words::counted(step.targets.len() as u64, what);
     // What is left behind must not be folded away.
     let open: &[(&str, &dyn std::fmt::Display)] =
         if step.targets.iter().any(|target| target.state == TargetState::Leftover) {

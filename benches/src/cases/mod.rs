@@ -1,0 +1,12 @@
+//! The cases, ours first.
+
+pub mod layer;
+mod peers;
+mod point;
+
+use crate::Case;
+
+/// All cases, in the order of the table.
+pub fn cases() -> Vec<Case> {
+    [layer::CASES, layer::HTTP, point::CASES, peers::CASES].concat()
+}
