@@ -5,7 +5,7 @@ use crate::cargo::{command, run, run_with, show};
 
 /// The examples that run to their end by themselves, with the exit code each must have.
 const EXAMPLES: &[(&str, &[&str])] =
-    &[("quickstart", &[]), ("custom_fault", &["demo"]), ("admin_route", &[])];
+    &[("quickstart", &[]), ("custom_fault", &["demo"]), ("admin_route", &[]), ("slow_disk", &[])];
 
 pub fn all() -> Result {
     run(&["test", "--workspace", "--all-features", "--exclude", "chaos-benches"])?;

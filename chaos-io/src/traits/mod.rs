@@ -1,0 +1,10 @@
+//! [`ChaosIo`](crate::wrapper::ChaosIo) under the I/O traits, each by what the wrapper holds under way.
+
+#[cfg(feature = "fs")]
+mod fs;
+#[cfg(feature = "futures-io")]
+mod futures_io;
+#[cfg(feature = "hyper")]
+mod hyper;
+mod std;
+mod tokio;
