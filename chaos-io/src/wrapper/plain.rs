@@ -19,6 +19,8 @@ struct Held {
     attempt: Attempt,
     // Done, and the answer waits.
     answer: Option<io::Result<()>>,
+    // How much had been written when it was done; `None` for what is not done at all.
+    done_at: Option<u64>,
 }
 
 /// What is to be done with an operation that begins.
@@ -50,8 +52,15 @@ impl Plain {
         if held.answer.is_none() {
             held.answer = Some(match ready!(held.poll_begun(cx, site)) {
                 Begun::Answer(answer) => answer,
-                Begun::Do => ready!(inner(cx)),
+                Begun::Do => {
+                    held.done_at = Some(site.written());
+                    ready!(inner(cx))
+                }
             });
+        } else if held.done_at.is_some_and(|written| written != site.written()) {
+            // A caller gave it up after it was done, wrote, and comes again: the old answer says nothing of that.
+            let answer = ready!(inner(cx));
+            (held.answer, held.done_at) = (Some(answer), Some(site.written()));
         }
         ready!(held.attempt.poll_after(cx));
         let answer = held.answer.take().unwrap_or(Ok(()));
@@ -63,7 +72,7 @@ impl Plain {
     fn begin(&mut self, site: &mut Site, kind: IoKind, mode: Mode) {
         if self.held.is_none() && !self.passing && !site.is_off() {
             let attempt = site.decide(kind, 0, mode);
-            self.held = attempt.map(|attempt| Box::new(Held { attempt, answer: None }));
+            self.held = attempt.map(|attempt| Box::new(Held { attempt, answer: None, done_at: None }));
         }
     }
 

@@ -80,7 +80,8 @@ impl Site {
 
     /// What can seek is a file, whose reads and writes move one position.
     pub(super) fn moved_to(&mut self, offset: u64) {
-        (self.read, self.written) = (offset, 0);
+        // What was written only grows, so that a flush can tell whether something was written since.
+        self.read = offset.wrapping_sub(self.written);
         (self.one_position, self.reads_uncounted) = (true, false);
     }
 
@@ -93,6 +94,11 @@ impl Site {
     /// Where the next write begins.
     pub(super) fn write_offset(&self) -> Option<u64> {
         if self.one_position { self.read_offset() } else { Some(self.written) }
+    }
+
+    /// How much was written, ever.
+    pub(super) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Decides an operation: `None` lets it pass.

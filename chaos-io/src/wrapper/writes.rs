@@ -27,18 +27,13 @@ struct Held {
     attempt: Option<Attempt>,
     // What is left of the beginning of a torn write, and the length of the whole.
     torn: Option<(Backlog, usize)>,
-    answer: Option<Answer>,
+    // Done, and the answer waits.
+    answer: Option<io::Result<usize>>,
+    // What was written while the caller was told to wait, and gave up perhaps: the answer is for these bytes only.
+    untold: Vec<u8>,
     backlog: Backlog,
     // How much the backlog may hold until a flush.
     write_back: usize,
-}
-
-/// Done, and the answer waits.
-#[derive(Debug)]
-struct Answer {
-    result: io::Result<usize>,
-    // What was written, once a caller was told to wait: the answer is for these bytes only.
-    of: Option<Vec<u8>>,
 }
 
 impl Writes {
@@ -53,7 +48,8 @@ impl Writes {
 
     #[inline(never)]
     fn decide(&mut self, site: &mut Site, len: usize, mode: Mode) -> bool {
-        let under_way = self.passing || self.held.as_ref().is_some_and(|held| held.attempt.is_some());
+        let begun = |held: &Held| held.attempt.is_some() || !held.untold.is_empty();
+        let under_way = self.passing || self.held.as_deref().is_some_and(begun);
         if !under_way {
             if let Some(attempt) = site.decide(IoKind::Write, len, mode) {
                 self.held.get_or_insert_default().attempt = Some(attempt);
@@ -81,7 +77,26 @@ impl Writes {
         inner: &mut WriteInner<'_>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            let Some(held) = &mut self.held else { return inner(cx, bufs) };
+            let Some(held) = &mut self.held else {
+                let polled = inner(cx, bufs);
+                self.passed(site, &polled);
+                return polled;
+            };
+            if !held.untold.is_empty() {
+                let resumed = resumed(bufs, &held.untold);
+                if let (Some(attempt), Some(_)) = (&mut held.attempt, resumed) {
+                    ready!(attempt.poll_after(cx));
+                }
+                (held.attempt, held.answer) = (None, None);
+                held.untold.drain(..resumed.unwrap_or(held.untold.len()));
+                self.forget_if_idle();
+                if let Some(bytes) = resumed {
+                    return Poll::Ready(Ok(bytes));
+                }
+                // The caller gave a write up after it was done, and comes with another one.
+                self.decide(site, length(bufs), mode);
+                continue;
+            }
             let Some(attempt) = &mut held.attempt else {
                 let put = held.put(cx, bufs, inner);
                 self.passed(site, &put);
@@ -89,38 +104,25 @@ impl Writes {
                 return put;
             };
             if held.answer.is_none() {
-                let len = bufs.iter().map(|buf| buf.len()).sum();
+                let len = length(bufs);
                 if held.torn.is_none() {
                     ready!(attempt.poll_waits(cx, len));
                 }
                 let result = ready!(held.write(cx, site, bufs, len, inner));
                 site.wrote(*result.as_ref().unwrap_or(&0));
-                held.answer = Some(Answer { result, of: None });
+                held.answer = Some(result);
+                continue;
             }
-            let given_up = match &held.answer {
-                Some(Answer { of: Some(of), .. }) => !begins_with(bufs, of),
-                _ => false,
-            };
-            let Some(attempt) = &mut held.attempt else { continue };
-            if !given_up && attempt.poll_after(cx).is_pending() {
-                if let Some(Answer { result: Ok(written), of: of @ None }) = &mut held.answer {
-                    *of = Some(joined(bufs, *written));
+            if attempt.poll_after(cx).is_pending() {
+                if let Some(Ok(written)) = &held.answer {
+                    held.untold = joined(bufs, *written);
                 }
                 return Poll::Pending;
             }
-            let answer = held.answer.take();
             held.attempt = None;
+            let answer = held.answer.take();
             self.forget_if_idle();
-            match answer {
-                Some(Answer { result, .. }) if !given_up => return Poll::Ready(result),
-                _ => {}
-            }
-            // The caller gave a write up after it was done, and comes with another one.
-            if self.decide(site, bufs.iter().map(|buf| buf.len()).sum(), mode) {
-                let polled = inner(cx, bufs);
-                self.passed(site, &polled);
-                return polled;
-            }
+            return Poll::Ready(answer.unwrap_or(Ok(0)));
         }
     }
 
@@ -147,7 +149,12 @@ impl Writes {
     }
 
     fn forget_if_idle(&mut self) {
-        let idle = |held: &Held| held.attempt.is_none() && held.write_back == 0 && held.backlog.len() == 0;
+        let idle = |held: &Held| {
+            held.attempt.is_none()
+                && held.untold.is_empty()
+                && held.write_back == 0
+                && held.backlog.len() == 0
+        };
         if self.held.as_deref().is_some_and(idle) {
             self.held = None;
         }
@@ -292,14 +299,19 @@ fn joined(bufs: &[IoSlice<'_>], bytes: usize) -> Vec<u8> {
     front(bufs, bytes).iter().flat_map(|buf| buf.iter().copied()).collect()
 }
 
-fn begins_with(bufs: &[IoSlice<'_>], of: &[u8]) -> bool {
-    let mut left = of;
+fn length(bufs: &[IoSlice<'_>]) -> usize {
+    bufs.iter().map(|buf| buf.len()).sum()
+}
+
+/// How many bytes of `bufs` are those that were written already; `None` where they are others.
+fn resumed(bufs: &[IoSlice<'_>], written: &[u8]) -> Option<usize> {
+    let mut left = written;
     for buf in bufs {
         let compared = left.len().min(buf.len());
         if left[..compared] != buf[..compared] {
-            return false;
+            return None;
         }
         left = &left[compared..];
     }
-    left.is_empty()
+    Some(written.len() - left.len())
 }
