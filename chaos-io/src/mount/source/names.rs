@@ -130,33 +130,33 @@ impl Source {
         mode: Option<u32>,
         caller: Caller,
     ) -> io::Result<FileAttr> {
-        let mut attr = self.known(parent, dir, name)?;
-        let ino = attr.ino.0;
-        let give = || -> io::Result<()> {
-            let fd = self.node(ino)?;
-            let inherits = statat(dir, "", AtFlags::EMPTY_PATH)?.st_mode & SET_GROUP_ID != 0;
-            let owner = (attr.uid != caller.uid).then(|| Uid::from_raw(caller.uid));
-            let group = (attr.gid != caller.gid && !inherits).then(|| Gid::from_raw(caller.gid));
-            if owner.is_some() || group.is_some() {
-                chownat(&*fd, "", owner, group, AtFlags::EMPTY_PATH)?;
-            }
-            if let Some(mode) = mode {
-                let inherited = if inherits { u32::from(attr.perm) & SET_GROUP_ID } else { 0 };
-                let mode = Mode::from_raw_mode((mode & 0o7777) | inherited);
-                chmodat(&self.descriptors, Self::link_to(&*fd), mode, AtFlags::empty())?;
-            }
-            Ok(())
-        };
-        let given = give().and_then(|()| self.attributes(ino));
-        match given {
-            Ok(now) => {
-                attr = now;
-                Ok(attr)
-            }
-            Err(err) => {
-                self.forget(ino, 1);
-                Err(err)
-            }
+        let attr = self.known(parent, dir, name)?;
+        // The kernel is not told of it, and will not forget it, when this fails.
+        self.give(dir, &attr, mode, caller).inspect_err(|_| self.forget(attr.ino.0, 1))
+    }
+
+    fn give(
+        &self,
+        dir: &OwnedFd,
+        made: &FileAttr,
+        mode: Option<u32>,
+        caller: Caller,
+    ) -> io::Result<FileAttr> {
+        let fd = self.node(made.ino.0)?;
+        let inherits = statat(dir, "", AtFlags::EMPTY_PATH)?.st_mode & SET_GROUP_ID != 0;
+        let owner = (made.uid != caller.uid).then(|| Uid::from_raw(caller.uid));
+        let group = (made.gid != caller.gid && !inherits).then(|| Gid::from_raw(caller.gid));
+        let changes_hands = owner.is_some() || group.is_some();
+        if changes_hands {
+            chownat(&*fd, "", owner, group, AtFlags::EMPTY_PATH)?;
         }
+        let has = u32::from(made.perm);
+        let wanted = mode.map(|mode| (mode & 0o7777) | if inherits { has & SET_GROUP_ID } else { 0 });
+        // A new owner clears set-user-id bits, so then in any case.
+        let wanted = wanted.filter(|mode| *mode != has || changes_hands);
+        if let Some(mode) = wanted {
+            chmodat(&self.descriptors, Self::link_to(&*fd), Mode::from_raw_mode(mode), AtFlags::empty())?;
+        }
+        if changes_hands || wanted.is_some() { self.attributes(made.ino.0) } else { Ok(*made) }
     }
 }
