@@ -1,4 +1,9 @@
 //! One operation is one attempt, and a revert lets it go.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and waits on its own paused clock"
+)]
 
 use std::future::poll_fn;
 use std::io;

@@ -1,4 +1,5 @@
 //! Each effect, in each direction it has.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{self, ErrorKind, IoSlice, SeekFrom};
 

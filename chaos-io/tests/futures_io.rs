@@ -1,4 +1,5 @@
 //! The wrappers under the traits of crate `futures-io`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "futures-io")]
 
 use std::io::{ErrorKind, SeekFrom};

@@ -1,4 +1,5 @@
 //! The wrappers under the traits of hyper 1: an exchange over a connection that is bad on both ends.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![cfg(feature = "hyper")]
 
 use std::convert::Infallible;

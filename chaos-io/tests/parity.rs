@@ -1,4 +1,5 @@
 //! A wrapper is everything that the object inside is: each method arrives there, once, as itself.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

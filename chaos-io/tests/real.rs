@@ -1,4 +1,5 @@
 //! Real files and sockets, polled and blocking.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{Read, Seek, SeekFrom, Write};
 

@@ -1,4 +1,5 @@
 //! Bad input is refused, with what to do about it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic, and waits on its own paused clock")]
 
 use std::io::ErrorKind;
 
