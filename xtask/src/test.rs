@@ -4,8 +4,13 @@ use crate::Result;
 use crate::cargo::{command, run, run_with, show};
 
 /// The examples that run to their end by themselves, with the exit code each must have.
-const EXAMPLES: &[(&str, &[&str])] =
-    &[("quickstart", &[]), ("custom_fault", &["demo"]), ("admin_route", &[]), ("slow_disk", &[])];
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("quickstart", &[]),
+    ("custom_fault", &["demo"]),
+    ("admin_route", &[]),
+    ("flaky_reader", &[]),
+    ("slow_disk", &[]),
+];
 
 pub fn all() -> Result {
     run(&["test", "--workspace", "--all-features", "--exclude", "chaos-benches"])?;
