@@ -27,6 +27,7 @@ mod namespace;
 pub mod net;
 mod netns;
 mod program;
+mod sys;
 
 pub use handle::Node;
 pub use namespace::Namespace;

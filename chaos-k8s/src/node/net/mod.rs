@@ -16,6 +16,7 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 
+mod kernel;
 mod rule;
 
 pub use rule::{

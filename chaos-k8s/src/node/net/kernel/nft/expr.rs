@@ -1,0 +1,228 @@
+//! [`Expr`]: one step of a rule. A rule goes from step to step until one does not hold.
+
+use std::ffi::{CStr, CString};
+
+use netlink_bindings::nftables::{
+    BitwiseOps, CmpOps, MetaKeys, NumgenTypes, PayloadBase, PushExprListAttrs, Registers, RejectTypes,
+    VerdictCode,
+};
+use netlink_bindings::utils::Pusher;
+
+use super::attribute::{self, Attribute};
+
+/// A register of four bytes; the longer values begin at one and go on in the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reg {
+    A,
+    B,
+}
+
+impl Reg {
+    fn number(self) -> u32 {
+        match self {
+            Self::A => Registers::Reg3200 as u32,
+            Self::B => Registers::Reg3201 as u32,
+        }
+    }
+}
+
+/// The header that an offset counts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Header {
+    Network,
+    Transport,
+}
+
+/// What is known of a packet beside its bytes, in the machine's byte order but for `Protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meta {
+    /// The EtherType, big endian.
+    Protocol,
+    /// `NFPROTO_IPV4` or `NFPROTO_IPV6`, one byte; in tables of family inet.
+    Family,
+    /// The protocol above IP, one byte.
+    Layer4,
+    Priority,
+    Mark,
+    /// The number of the device it came from.
+    In,
+    /// The number of the device it leaves by.
+    Out,
+}
+
+impl Meta {
+    fn key(self) -> u32 {
+        let key = match self {
+            Self::Protocol => MetaKeys::Protocol,
+            Self::Family => MetaKeys::Nfproto,
+            Self::Layer4 => MetaKeys::L4Proto,
+            Self::Priority => MetaKeys::Priority,
+            Self::Mark => MetaKeys::Mark,
+            Self::In => MetaKeys::Iif,
+            Self::Out => MetaKeys::Oif,
+        };
+        key as u32
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    Equal,
+    NotEqual,
+    Less,
+    AtMost,
+    AtLeast,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accept,
+    Drop,
+    Return,
+    Jump(CString),
+    Goto(CString),
+}
+
+/// How a packet is refused. The codes are those of `icmpx` (nft(8), REJECT STATEMENT).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reject {
+    TcpReset,
+    PortUnreachable,
+    HostUnreachable,
+    Prohibited,
+}
+
+/// One step of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Expr {
+    /// Loads bytes of the packet.
+    Payload {
+        header: Header,
+        offset: u32,
+        length: u32,
+    },
+    /// Loads what is known of it.
+    Meta(Meta),
+    /// Sets what is known of it from a register.
+    SetMeta(Meta, Reg),
+    /// Holds if what was loaded compares so with these bytes.
+    Cmp(Op, Vec<u8>),
+    /// Keeps these bits of what was loaded.
+    Mask([u8; 4]),
+    /// Puts these bytes into the first register.
+    Load([u8; 4]),
+    /// Holds if what was loaded is in the set.
+    In(CString),
+    /// Holds if what was loaded is a key of the map; its value is then loaded.
+    Map(CString),
+    /// Loads a number from 0 to below this one, in the machine's byte order.
+    Random {
+        below: u32,
+    },
+    /// Turns what was loaded into big endian, in which numbers compare.
+    BigEndian,
+    /// Counts packets and bytes that come so far.
+    Counter,
+    /// Hands the packet over to the device whose number is in this register, and that is all.
+    Forward(Reg),
+    Reject(Reject),
+    Verdict(Verdict),
+}
+
+impl Expr {
+    pub(crate) fn jump(chain: &CStr) -> Self {
+        Self::Verdict(Verdict::Jump(chain.to_owned()))
+    }
+
+    pub(crate) fn goto(chain: &CStr) -> Self {
+        Self::Verdict(Verdict::Goto(chain.to_owned()))
+    }
+
+    pub(super) fn encode<P: Pusher>(&self, list: PushExprListAttrs<P>) -> PushExprListAttrs<P> {
+        let (name, attributes) = self.written();
+        let mut element = list.nested_elem().push_name(name);
+        attribute::write(element.as_vec_mut(), &attributes);
+        element.end_nested()
+    }
+
+    /// Name and attributes, by number (include/uapi/linux/netfilter/nf_tables.h, `NFTA_PAYLOAD_DREG` and so on).
+    fn written(&self) -> (&'static CStr, Vec<(u16, Attribute<'_>)>) {
+        use Attribute::{Byte, Name, Number, Value};
+        let a = Number(Reg::A.number());
+        match self {
+            Self::Payload { header, offset, length } => {
+                let base = match header {
+                    Header::Network => PayloadBase::NetworkHeader,
+                    Header::Transport => PayloadBase::TransportHeader,
+                };
+                (
+                    c"payload",
+                    vec![(1, a), (2, Number(base as u32)), (3, Number(*offset)), (4, Number(*length))],
+                )
+            }
+            Self::Meta(meta) => (c"meta", vec![(1, a), (2, Number(meta.key()))]),
+            Self::SetMeta(meta, from) => (c"meta", vec![(2, Number(meta.key())), (3, Number(from.number()))]),
+            Self::Cmp(op, bytes) => (c"cmp", vec![(1, a), (2, Number(op.number())), (3, Value(bytes))]),
+            Self::Mask(mask) => {
+                let op = Number(BitwiseOps::MaskXor as u32);
+                (
+                    c"bitwise",
+                    vec![(1, a), (2, a), (3, Number(4)), (4, Value(mask)), (5, Value(&[0; 4])), (6, op)],
+                )
+            }
+            Self::Load(bytes) => (c"immediate", vec![(1, a), (2, Value(bytes))]),
+            Self::In(set) => (c"lookup", vec![(1, Name(set)), (2, a)]),
+            Self::Map(map) => (c"lookup", vec![(1, Name(map)), (2, a), (3, a)]),
+            Self::Random { below } => {
+                let random = Number(NumgenTypes::Random as u32);
+                (c"numgen", vec![(1, a), (2, Number(*below)), (3, random), (4, Number(0))])
+            }
+            Self::BigEndian => {
+                const HTON: u32 = 1;
+                (c"byteorder", vec![(1, a), (2, a), (3, Number(HTON)), (4, Number(4)), (5, Number(4))])
+            }
+            Self::Counter => (c"counter", Vec::new()),
+            Self::Forward(device) => (c"fwd", vec![(1, Number(device.number()))]),
+            Self::Reject(reject) => {
+                // The codes of NFT_REJECT_ICMPX_*.
+                let (kind, code) = match reject {
+                    Reject::TcpReset => (RejectTypes::TcpRst, 0),
+                    Reject::PortUnreachable => (RejectTypes::IcmpxUnreach, 1),
+                    Reject::HostUnreachable => (RejectTypes::IcmpxUnreach, 2),
+                    Reject::Prohibited => (RejectTypes::IcmpxUnreach, 3),
+                };
+                (c"reject", vec![(1, Number(kind as u32)), (2, Byte(code))])
+            }
+            Self::Verdict(verdict) => {
+                let (code, chain) = verdict.code();
+                let to = Number(Registers::RegVerdict as u32);
+                (c"immediate", vec![(1, to), (2, Attribute::Verdict(code as u32, chain))])
+            }
+        }
+    }
+}
+
+impl Op {
+    fn number(self) -> u32 {
+        let op = match self {
+            Self::Equal => CmpOps::Eq,
+            Self::NotEqual => CmpOps::Neq,
+            Self::Less => CmpOps::Lt,
+            Self::AtMost => CmpOps::Lte,
+            Self::AtLeast => CmpOps::Gte,
+        };
+        op as u32
+    }
+}
+
+impl Verdict {
+    fn code(&self) -> (VerdictCode, Option<&CStr>) {
+        match self {
+            Self::Accept => (VerdictCode::Accept, None),
+            Self::Drop => (VerdictCode::Drop, None),
+            Self::Return => (VerdictCode::Return, None),
+            Self::Jump(chain) => (VerdictCode::Jump, Some(chain)),
+            Self::Goto(chain) => (VerdictCode::Goto, Some(chain)),
+        }
+    }
+}
