@@ -30,20 +30,29 @@ pub(crate) type Test = (&'static str, &'static [Need], fn());
 
 /// Runs the tests that the command line asks for.
 pub(crate) fn run(tests: &[&[Test]]) -> ExitCode {
-    let trial = |(name, needs, test): Test| {
-        Trial::ignorable_test(name, move || match need::missing(needs) {
-            None => {
-                test();
-                Ok(Completion::Completed)
-            }
-            Some((need, reason)) if need.is_demanded() => {
+    let arguments = Arguments::from_args();
+    let mut machine = need::Machine::default();
+    let mut trials = Vec::new();
+    for (name, needs, test) in tests.concat() {
+        let trial = Trial::test(name, move || {
+            test();
+            Ok(())
+        });
+        if arguments.list || arguments.is_filtered_out(&trial) {
+            trials.push(trial);
+            continue;
+        }
+        trials.push(match machine.missing(needs) {
+            None => trial,
+            Some((need, reason)) if need.is_demanded() => Trial::test(name, move || {
                 Err(format!("{reason}, and CHAOS_REQUIRE demands {}", need.name()).into())
-            }
+            }),
             Some((_, reason)) => {
+                // Before any test runs, so that the line stands alone.
                 println!("not run: {name}: {reason}");
-                Ok(Completion::ignored_with(reason))
+                Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
             }
-        })
-    };
-    libtest_mimic::run(&Arguments::from_args(), tests.concat().into_iter().map(trial).collect()).exit_code()
+        });
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
 }

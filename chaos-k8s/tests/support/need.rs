@@ -68,9 +68,26 @@ impl Need {
     }
 }
 
-/// The first of `needs` that is not here, and why.
-pub(super) fn missing(needs: &[Need]) -> Option<(Need, String)> {
-    needs.iter().find_map(|need| need.lack().map(|reason| (*need, reason)))
+/// What this machine has, each looked for once.
+#[derive(Debug, Default)]
+pub(super) struct Machine {
+    seen: Vec<(Need, Option<String>)>,
+}
+
+impl Machine {
+    /// The first of `needs` that is not here, and why.
+    pub(super) fn missing(&mut self, needs: &[Need]) -> Option<(Need, String)> {
+        needs.iter().find_map(|need| self.lack(*need).map(|reason| (*need, reason)))
+    }
+
+    fn lack(&mut self, need: Need) -> Option<String> {
+        let seen = self.seen.iter().find(|(known, _)| *known == need).map(|(_, lack)| lack.clone());
+        seen.unwrap_or_else(|| {
+            let lack = need.lack();
+            self.seen.push((need, lack.clone()));
+            lack
+        })
+    }
 }
 
 fn cap(cap: Capability) -> Option<String> {
