@@ -43,7 +43,7 @@ impl Place {
 
     fn guest(name: String, script: &str, more: &[&str], bound: Duration) -> Self {
         let limit = bound.as_secs().to_string();
-        let options = ["--ro", "--rw", "/tmp", "--timeout", &limit];
+        let options = ["--ro", "--timeout", &limit];
         let words = options.iter().chain(more).chain(&["--"]).map(OsString::from);
         let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
         Self { name, runner, is_guest: true, bound }
@@ -71,7 +71,7 @@ pub fn uml() -> Result<Option<Place>> {
     eprintln!("> testbed/kernel/run --ro uname -r (the first time its kernel is built, some minutes)");
     let release = capture(command(testbed("run")).args(["--ro", "uname", "-r"]));
     let place =
-        |release: String| Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &[], BOUND);
+        |release: String| Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &["--rw", "/tmp"], BOUND);
     or_not_run("User-Mode Linux", "uml", release.map(place))
 }
 
