@@ -70,8 +70,9 @@ impl Place {
 pub fn uml() -> Result<Option<Place>> {
     eprintln!("> testbed/kernel/run --ro uname -r (the first time its kernel is built, some minutes)");
     let release = capture(command(testbed("run")).args(["--ro", "uname", "-r"]));
-    let place =
-        |release: String| Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &["--rw", "/tmp"], BOUND);
+    let place = |release: String| {
+        Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &["--rw", "/tmp"], BOUND)
+    };
     or_not_run("User-Mode Linux", "uml", release.map(place))
 }
 
