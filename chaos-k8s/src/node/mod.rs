@@ -23,6 +23,8 @@
 
 mod handle;
 mod namespace;
+#[cfg(feature = "net")]
+pub mod net;
 mod netns;
 mod program;
 
