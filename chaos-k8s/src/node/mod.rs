@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod doctor;
 mod handle;
 mod namespace;
 #[cfg(feature = "net")]

@@ -18,6 +18,7 @@
 
 mod kernel;
 mod rule;
+pub(crate) mod trial;
 
 pub use rule::{
     Address, Bandwidth, Devices, Direction, Distribution, Duplicate, Effect, Flow, IfName, LossModel,

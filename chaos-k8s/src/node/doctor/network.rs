@@ -1,0 +1,76 @@
+//! The network: each piece made for a moment in a namespace of its own.
+
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+
+use super::finding::{Finding, State};
+use crate::node::net::trial::{self, Piece};
+
+pub(super) fn look() -> Vec<Finding> {
+    let tried = thread::scope(|scope| {
+        let aside = || {
+            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
+                format!("no network namespace to try it in ({errno}): run with CAP_SYS_ADMIN")
+            })?;
+            trial::here().map_err(|error| error.to_string())
+        };
+        scope.spawn(aside).join().unwrap_or_else(|_| Err("the trial panicked".to_owned()))
+    });
+    let state = |piece: Piece| match &tried {
+        Err(because) => State::NotLookedAt { because: because.clone() },
+        Ok(tried) => match tried.of(piece) {
+            None => State::Works,
+            Some(refused) => State::Missing { because: refused.to_string() },
+        },
+    };
+    Piece::ALL.into_iter().map(|piece| finding(piece, state(piece))).collect()
+}
+
+fn finding(piece: Piece, state: State) -> Finding {
+    let (name, what_for, brought_by, without) = match piece {
+        Piece::Tables => (
+            "nf_tables",
+            "picking packets; partition, loss, refusal; faults that end with this program",
+            "Linux 5.12 with module nf_tables",
+            "nothing on packets of other programs",
+        ),
+        Piece::Egress => (
+            "egress hook",
+            "packets on their way out, behind everything else",
+            "Linux 5.16 with CONFIG_NETFILTER_EGRESS",
+            "packets on their way in",
+        ),
+        Piece::Forward => (
+            "nft fwd",
+            "the siding: delay, rate and all of netem without touching a device's qdiscs",
+            "module nft_fwd_netdev",
+            "partition, loss, refusal",
+        ),
+        Piece::Reject => ("nft reject", "refusal", "module nft_reject_inet", "partition, loss"),
+        Piece::Random => ("nft numgen", "loss by the table alone", "module nft_numgen", "loss by netem"),
+        Piece::Ifb => ("ifb", "the siding's device", "module ifb", "partition, loss, refusal"),
+        Piece::Htb => {
+            ("htb", "bandwidth; the siding's classes", "module sch_htb", "partition, loss, refusal")
+        }
+        Piece::Netem => (
+            "netem",
+            "delay, loss, duplication, corruption and reordering by the kernel",
+            "module sch_netem (Ubuntu: linux-modules-extra, Fedora: kernel-modules-extra)",
+            "the same, on the way out, through this process (tun)",
+        ),
+        Piece::NetemSeed => (
+            "netem seed",
+            "draws of the kernel that can be replayed",
+            "Linux 6.3",
+            "draws of the kernel's own",
+        ),
+        Piece::Tun => (
+            "tun",
+            "packets through this process: netem without sch_netem, own packet faults",
+            "module tun, and /dev/net/tun in the container",
+            "faults by the kernel",
+        ),
+    };
+    Finding { group: "network", name, what_for, brought_by, without, state }
+}
