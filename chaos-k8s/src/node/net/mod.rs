@@ -16,8 +16,17 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 
+mod engine;
+mod fault;
 mod kernel;
+mod marks;
+mod plan;
 mod rule;
+mod undo;
+
+pub(crate) use engine::Engine;
+
+pub use undo::NetUndo;
 
 pub use rule::{
     Address, Bandwidth, Devices, Direction, Distribution, Duplicate, Effect, Flow, IfName, LossModel,
