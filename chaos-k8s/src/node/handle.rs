@@ -27,13 +27,23 @@ pub struct Node {
 struct Inner {
     chaos: Chaos,
     run: RunId,
+    #[cfg(feature = "net")]
+    net: super::net::Engine,
 }
 
 impl Node {
     /// A handle with engines at rest: nothing is opened or touched until a fault is planned. Seed and clock are those of
     /// `chaos`.
     pub fn new(chaos: &Chaos) -> Self {
-        Self { inner: Arc::new(Inner { chaos: chaos.clone(), run: RunId::fresh() }) }
+        let run = RunId::fresh();
+        Self {
+            inner: Arc::new(Inner {
+                chaos: chaos.clone(),
+                run,
+                #[cfg(feature = "net")]
+                net: super::net::Engine::new(run),
+            }),
+        }
     }
 
     /// Every kind of undo that the engines leave in a ledger, for [`Ledger::open`](chaos_core::Ledger::open), a sweep and
@@ -42,7 +52,10 @@ impl Node {
     /// # Errors
     /// None today.
     pub fn undos(&self) -> Result<Undos> {
-        Ok(Undos::none())
+        let undos = Undos::none();
+        #[cfg(feature = "net")]
+        let undos = undos.with::<super::net::NetUndo>(self.clone())?;
+        Ok(undos)
     }
 
     /// The network namespace of the process `pid`, as it is now.
@@ -77,5 +90,10 @@ impl Node {
     /// The name of this handle's marks on everything that it makes.
     pub(crate) fn run(&self) -> &RunId {
         &self.inner.run
+    }
+
+    #[cfg(feature = "net")]
+    pub(crate) fn net(&self) -> &super::net::Engine {
+        &self.inner.net
     }
 }

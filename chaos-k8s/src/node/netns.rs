@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::{io, thread};
+use std::path::{Path, PathBuf};
+use std::{fs, io, thread};
 
 use chaos_core::{Error, Result};
 use nix::sched::{CloneFlags, setns};
 use serde::{Deserialize, Serialize};
+
+use super::namespace::Origin;
 
 /// The namespace of the calling thread.
 const OWN: &str = "/proc/thread-self/ns/net";
@@ -65,6 +67,30 @@ pub(crate) fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> Result<T>
     };
     thread::scope(|scope| scope.spawn(entered).join())
         .map_err(|_| Error::failed("the work in a network namespace panicked"))?
+}
+
+/// Opens a namespace again, in another process too: where it was found first, and otherwise by its number among those of all
+/// processes and of `/run/netns`. `None` if nobody is in it and no file holds it.
+///
+/// # Errors
+/// When `/proc` cannot be read.
+pub(crate) fn find(id: NetnsId, origin: &Origin) -> Result<Option<File>> {
+    let first = match origin {
+        Origin::Process(pid) => PathBuf::from(format!("/proc/{pid}/ns/net")),
+        Origin::Path(path) => path.clone(),
+        Origin::Own => PathBuf::from(OWN),
+    };
+    let of_processes = fs::read_dir("/proc")?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let is_process = entry.file_name().to_str()?.bytes().all(|b| b.is_ascii_digit());
+        is_process.then(|| entry.path().join("ns/net"))
+    });
+    let named = fs::read_dir("/run/netns").into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut places = std::iter::once(first).chain(of_processes).chain(named);
+    // What cannot be opened ended meanwhile, or is not ours to look at.
+    Ok(places.find_map(|place| {
+        File::open(place).ok().filter(|file| NetnsId::of(file).is_ok_and(|found| found == id))
+    }))
 }
 
 #[cfg(test)]

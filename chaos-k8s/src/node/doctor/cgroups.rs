@@ -17,7 +17,7 @@ pub(super) fn look() -> Vec<Finding> {
     };
     let kill = match is_v2 {
         // The root has no such file; its children do. Ours is below it.
-        true => seen(own_has("cgroup.kill"), "no cgroup.kill beside this program's cgroup.procs"),
+        true => seen(has_kill(), "no cgroup.kill in any group"),
         false => seen(v1[2], "neither version 2 nor a freezer of version 1"),
     };
     vec![
@@ -44,13 +44,14 @@ pub(super) fn look() -> Vec<Finding> {
     ]
 }
 
-/// Whether the cgroup of this process, or one made anywhere below the root, has this file.
-fn own_has(file: &str) -> bool {
+/// Whether groups have `cgroup.kill`. The root has none; where there is no other group, the release says it.
+fn has_kill() -> bool {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    let below_root = || {
-        let mut children = std::fs::read_dir(ROOT).into_iter().flatten().flatten();
-        children.any(|child| child.path().join(file).exists())
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let children = || std::fs::read_dir(ROOT).into_iter().flatten().flatten().map(|child| child.path());
+    let group = match own {
+        "" => children().find(|child| child.join("cgroup.procs").exists()),
+        own => Some(Path::new(ROOT).join(own)),
     };
-    Path::new(ROOT).join(path).join(file).exists() || (path.is_empty() && below_root())
+    group.map_or_else(|| super::release() >= Some((5, 14)), |group| group.join("cgroup.kill").exists())
 }

@@ -79,6 +79,15 @@ impl Node {
     }
 }
 
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+
+/// The first two numbers of the kernel's release.
+fn release() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string(RELEASE).ok()?;
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
 #[cfg(test)]
 mod tests {
     use chaos_core::Chaos;

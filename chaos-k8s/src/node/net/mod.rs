@@ -16,9 +16,18 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 
+mod engine;
+mod fault;
 mod kernel;
+mod marks;
+mod plan;
 mod rule;
 pub(crate) mod trial;
+mod undo;
+
+pub(crate) use engine::Engine;
+
+pub use undo::NetUndo;
 
 pub use rule::{
     Address, Bandwidth, Devices, Direction, Distribution, Duplicate, Effect, Flow, IfName, LossModel,

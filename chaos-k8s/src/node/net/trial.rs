@@ -135,10 +135,7 @@ fn on_lo(kernel: &mut Kernel, options: NetemOptions) -> Result<Option<u64>> {
     const LO: u32 = 1;
     let qdisc = Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind: Kind::Netem(options) };
     kernel.put_qdisc(LO, &qdisc)?;
-    let found = kernel.qdiscs(LO);
+    let seed = kernel.netem_seed(LO);
     kernel.delete_qdisc(LO, qdisc.handle, qdisc.parent)?;
-    Ok(found?.into_iter().find_map(|found| match found.kind {
-        Kind::Netem(options) => options.seed,
-        _ => None,
-    }))
+    seed
 }

@@ -19,6 +19,8 @@ pub(crate) struct Link {
     pub(crate) alias: Option<String>,
     pub(crate) is_up: bool,
     pub(crate) is_loopback: bool,
+    /// A port of a bridge or a bond.
+    pub(crate) is_port: bool,
 }
 
 impl Kernel {
@@ -35,6 +37,7 @@ impl Kernel {
                 alias: attributes.get_ifalias().ok().map(text),
                 is_up: header.ifi_flags & libc::IFF_UP as u32 != 0,
                 is_loopback: header.ifi_flags & libc::IFF_LOOPBACK as u32 != 0,
+                is_port: attributes.get_master().is_ok_and(|master| master != 0),
             })
         })
     }

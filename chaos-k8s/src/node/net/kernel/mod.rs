@@ -19,7 +19,7 @@ use chaos_core::Result;
 
 pub(crate) use link::Link;
 pub(crate) use nft::{Batch, Data, Expr, Family, Hook, Set, Table, Verdict, expr};
-pub(crate) use qdisc::{Class, Handle, Kind, NetemOptions, Qdisc};
+pub(crate) use qdisc::{Class, Handle, Kind, Loss, NetemOptions, Qdisc, Slot};
 use socket::{Protocol, Socket};
 
 use crate::node::netns;

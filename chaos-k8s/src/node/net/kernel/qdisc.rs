@@ -12,7 +12,7 @@ use netlink_bindings::tc::{self, Tcmsg};
 
 use super::Kernel;
 use super::refusal::gone_is_fine;
-pub(crate) use netem::NetemOptions;
+pub(crate) use netem::{Loss, NetemOptions, Slot};
 
 /// `TC_H_ROOT`: the parent of what stands at the root of a device.
 const ROOT: u32 = u32::MAX;

@@ -52,3 +52,11 @@ pub(super) fn gone_is_fine(result: chaos_core::Result<()>) -> chaos_core::Result
         other => other,
     }
 }
+
+/// A list of what is not there is empty.
+pub(super) fn gone_is_empty<T>(result: chaos_core::Result<Vec<T>>) -> chaos_core::Result<Vec<T>> {
+    match result {
+        Err(error) if matches!(errno(&error), Some(Errno::ENOENT | Errno::ENODEV)) => Ok(Vec::new()),
+        other => other,
+    }
+}

@@ -7,6 +7,7 @@ use netlink_bindings::nftables::{self, ExprOps, Nfgenmsg, TableFlags};
 
 use super::{Family, Table};
 use crate::node::net::kernel::Kernel;
+use crate::node::net::kernel::refusal::gone_is_empty;
 
 /// A table, as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,18 +64,23 @@ impl Kernel {
         })
     }
 
-    /// How many sets a table has.
-    pub(crate) fn count_sets(&mut self, table: &Table) -> Result<usize> {
+    /// The names of a table's sets.
+    pub(crate) fn sets(&mut self, table: &Table) -> Result<Vec<String>> {
         let mut request = nftables::Request::new().op_getset_dump(&header(table.family));
         request.encode().push_table(&table.name);
-        Ok(self.netfilter.list("listing the sets", &request, |_| Some(()))?.len())
+        let sets = self.netfilter.list("listing the sets", &request, |(_, attributes)| {
+            // Older kernels list those of all tables.
+            let ours = attributes.get_table().ok()? == table.name.as_c_str();
+            attributes.get_name().ok().filter(|_| ours).map(text)
+        });
+        gone_is_empty(sets)
     }
 
     /// The packets that the first counter of each rule of a chain has seen.
     pub(crate) fn counters(&mut self, table: &Table, chain: &CStr) -> Result<Vec<u64>> {
         let mut request = nftables::Request::new().op_getrule_dump(&header(table.family));
         request.encode().push_table(&table.name).push_chain(chain);
-        self.netfilter.list("reading the counters", &request, |(_, attributes)| {
+        let counters = self.netfilter.list("reading the counters", &request, |(_, attributes)| {
             // Older kernels do not filter by chain.
             if attributes.get_chain().ok()? != chain {
                 return None;
@@ -84,6 +90,7 @@ impl Kernel {
                 Ok(ExprOps::Counter(counter)) => counter.get_packets().ok(),
                 _ => None,
             })
-        })
+        });
+        gone_is_empty(counters)
     }
 }

@@ -22,6 +22,16 @@ impl Kernel {
         })
     }
 
+    /// The seed that a netem of a device says it has; none before Linux 6.3.
+    pub(crate) fn netem_seed(&mut self, link: u32) -> Result<Option<u64>> {
+        let request = tc::Request::new().op_getqdisc_dump(&header(link, Handle(0), Handle(0)));
+        let seeds = self.route.list("listing the qdiscs", &request, |(header, attributes)| {
+            let Ok(OptionsMsg::Netem(_, rest)) = attributes.get_options() else { return None };
+            rest.get_prng_seed().ok().filter(|_| header.ifindex == link as i32)
+        })?;
+        Ok(seeds.first().copied())
+    }
+
     /// How many packets wait in a qdisc of a device.
     pub(crate) fn waiting(&mut self, link: u32, qdisc: Handle) -> Result<u32> {
         let request = tc::Request::new().op_getqdisc_dump(&header(link, Handle(0), Handle(0)));

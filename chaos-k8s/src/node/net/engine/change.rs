@@ -1,0 +1,145 @@
+//! From what is in force to what is wanted, by the difference: first what packets will need, then the packets, and what they
+//! need no more at the end.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use chaos_core::Result;
+
+use super::drain::Draining;
+use super::space::{Space, Wanted, wanted};
+use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Qdisc};
+use crate::node::net::plan::{Active, Branch, Programs, ROOT, RuleId, Tree, programs};
+
+/// How many packets of no class may wait: HTB takes the number of the device otherwise, which is 32 for an ifb.
+const DIRECT: u32 = 10_000;
+
+impl Space {
+    /// Takes a rule out; until when what waits for it may wait.
+    pub(super) fn remove(&mut self, id: RuleId) -> Result<Instant> {
+        if self.rules.iter().any(|rule| rule.id == id) {
+            let rules = self.rules.iter().filter(|rule| rule.id != id).cloned().collect();
+            self.change(rules)?;
+        }
+        self.said.remove(&id);
+        let longest = self.draining.iter().map(|class| class.wait).max().unwrap_or(Duration::ZERO);
+        Ok(Instant::now() + longest)
+    }
+
+    /// Makes these rules the ones in force.
+    pub(super) fn change(&mut self, rules: Vec<Active>) -> Result<()> {
+        self.forget_what_is_gone(&rules)?;
+        let wanted = wanted(&rules, &mut self.numbering)?;
+        self.programs = match self.carry_out(&rules, &wanted) {
+            Ok(programs) => programs,
+            Err(error) => {
+                // No packet comes to what was made so far.
+                self.retire(wanted.tree);
+                return Err(error);
+            }
+        };
+        self.rules = rules;
+        let before = std::mem::replace(&mut self.tree, wanted.tree);
+        self.retire(before);
+        let mut stay = self.tree.keys();
+        stay.extend(self.draining.iter().map(|class| class.key.clone()));
+        self.numbering.keep(&wanted.combinations, &stay);
+        Ok(())
+    }
+
+    /// First where packets will go, then in one transaction the packets.
+    fn carry_out(&mut self, rules: &[Active], wanted: &Wanted) -> Result<Programs> {
+        for (&number, branches) in &wanted.tree.devices {
+            let link = self.device(number)?;
+            self.grow(link, branches)?;
+        }
+        let programs = programs(rules, &wanted.combinations, &wanted.tree, &self.links, &mut self.numbering)?;
+        let mut batch = Batch::new();
+        programs.netdev.change(&self.programs.netdev, &self.netdev, &mut batch)?;
+        programs.inet.change(&self.programs.inet, &self.inet, &mut batch)?;
+        self.kernel.commit(batch)?;
+        Ok(programs)
+    }
+
+    /// The number of a device of ours, made if it is not there.
+    fn device(&mut self, number: u16) -> Result<u32> {
+        let name = self.marks.device(number);
+        let links = self.kernel.links()?;
+        let link = match links.iter().find(|link| self.marks.made(link) && link.name == name) {
+            Some(link) => link.index,
+            None => {
+                let alias = self.marks.alias();
+                self.kernel.add_ifb(&name, &alias)?
+            }
+        };
+        self.links.insert(number, link);
+        let root = Qdisc { handle: ROOT, parent: Handle::ROOT, kind: Kind::Htb { direct_packets: DIRECT } };
+        if !self.kernel.qdiscs(link)?.contains(&root) {
+            self.kernel.put_qdisc(link, &root)?;
+        }
+        Ok(link)
+    }
+
+    /// Makes the classes and qdiscs that are not there yet as they shall be.
+    fn grow(&mut self, link: u32, branches: &[Branch]) -> Result<()> {
+        let classes = self.kernel.classes(link)?;
+        let qdiscs = self.kernel.qdiscs(link)?;
+        for branch in branches {
+            // It is wanted again before it was taken away.
+            self.draining.retain(|class| class.key != branch.key);
+            if !classes.iter().any(|found| is(found, &branch.class)) {
+                self.kernel.put_class(link, &branch.class)?;
+            }
+            for qdisc in &branch.chain {
+                if !qdiscs.iter().any(|found| matches(found, qdisc)) {
+                    self.kernel.put_qdisc(link, qdisc)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is wanted no more may still hold packets.
+    fn retire(&mut self, before: Tree) {
+        let stay = self.tree.keys();
+        for (number, branches) in before.devices {
+            for branch in branches.into_iter().filter(|branch| !stay.contains(&branch.key)) {
+                self.draining.push(Draining::new(number, branch));
+            }
+        }
+    }
+
+    /// The kernel takes the base chains of a device away with it.
+    fn forget_what_is_gone(&mut self, rules: &[Active]) -> Result<()> {
+        let cells = |rules: &[Active]| -> BTreeSet<u32> {
+            rules.iter().flat_map(|rule| rule.cells.iter().map(|cell| cell.link)).collect()
+        };
+        if cells(rules).is_superset(&cells(&self.rules)) {
+            return Ok(());
+        }
+        let table = self.netdev.name().into_owned();
+        let there: BTreeSet<String> = self
+            .kernel
+            .chains(Family::Netdev)?
+            .into_iter()
+            .filter(|chain| chain.table == table)
+            .map(|chain| chain.name)
+            .collect();
+        self.programs.netdev.chains.retain(|name, _| there.contains(name));
+        Ok(())
+    }
+}
+
+fn is(found: &Class, wanted: &Class) -> bool {
+    found.handle == wanted.handle && (found.rate, found.ceil) == (wanted.rate, wanted.ceil)
+}
+
+/// Whether the kernel holds this qdisc, as far as it tells.
+pub(super) fn matches(found: &Qdisc, wanted: &Qdisc) -> bool {
+    let same = match (&found.kind, &wanted.kind) {
+        (Kind::Netem(found), Kind::Netem(wanted)) => found.told() == wanted.told(),
+        (Kind::Other(found), Kind::Tbf { .. }) => found == "tbf",
+        (found, wanted) => found == wanted,
+    };
+    same && found.handle == wanted.handle && found.parent == wanted.parent
+}

@@ -1,0 +1,106 @@
+//! What the kernel holds of a rule.
+
+use chaos_core::Result;
+
+use super::change::matches;
+use super::space::Space;
+use crate::node::net::kernel::Family;
+use crate::node::net::plan::{Act, Active, ClassKey, RuleId, act_chain};
+use crate::node::net::plan::{Way, chain};
+
+/// What was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) in_force: bool,
+    pub(crate) detail: String,
+}
+
+impl Space {
+    pub(super) fn look(&mut self, id: RuleId) -> Result<Option<Seen>> {
+        self.follow_devices()?;
+        let Some(rule) = self.rules.iter().find(|rule| rule.id == id).cloned() else { return Ok(None) };
+        let absent = |detail: String| Ok(Some(Seen { in_force: false, detail }));
+        let (family, table) = match rule.act() {
+            Act::Refuse(_) => (Family::Inet, self.inet.clone()),
+            _ => (Family::Netdev, self.netdev.clone()),
+        };
+        let found = self.kernel.tables(family)?.into_iter().find(|found| found.name == table.name());
+        if !found.is_some_and(|found| found.is_owned) {
+            return absent(format!("the table {} is not there", table.name()));
+        }
+        if rule.cells.is_empty() {
+            return absent("none of its devices is there any more".to_owned());
+        }
+        let mut hits = 0;
+        for way in rule.ways() {
+            let name = act_chain(&rule, way);
+            match self.kernel.counters(&table, &chain(&name))?.first() {
+                Some(packets) => hits += packets,
+                None => return absent(format!("the chain {name} of table {} is not there", table.name())),
+            }
+        }
+        if let Some(missing) = self.missing(&rule)? {
+            return absent(missing);
+        }
+        let mut devices: Vec<_> = rule
+            .cells
+            .iter()
+            .map(|cell| {
+                let way = if cell.way == Way::Out { "out of" } else { "into" };
+                format!("{way} {}", cell.device.to_string_lossy())
+            })
+            .collect();
+        devices.dedup();
+        let detail = format!("{} {}: {hits} packets met", rule.effect, devices.join(", "));
+        Ok(Some(Seen { in_force: true, detail }))
+    }
+
+    /// A class or a qdisc that the rule needs and that is not there as it should be.
+    fn missing(&mut self, rule: &Active) -> Result<Option<String>> {
+        for (number, branches) in &self.tree.devices {
+            let name = self.marks.device(*number);
+            let Some(&link) = self.links.get(number) else { return Ok(Some(format!("no device {name}"))) };
+            let qdiscs = self.kernel.qdiscs(link)?;
+            let classes = self.kernel.classes(link)?;
+            for branch in branches.iter().filter(|branch| concerns(&branch.key, rule.id)) {
+                if !classes.iter().any(|class| class.handle == branch.class.handle) {
+                    return Ok(Some(format!("class {} of device {name} is not there", branch.class.handle)));
+                }
+                for qdisc in &branch.chain {
+                    if !qdiscs.iter().any(|found| matches(found, qdisc)) {
+                        return Ok(Some(format!(
+                            "qdisc {} of device {name} is not what it should be",
+                            qdisc.handle
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn is_gone(&mut self, id: RuleId) -> Result<bool> {
+        if self.rules.iter().any(|rule| rule.id == id)
+            || self.draining.iter().any(|class| concerns(&class.key, id))
+        {
+            return Ok(false);
+        }
+        if !self.rules.is_empty() {
+            return Ok(true);
+        }
+        let tables = [(Family::Netdev, self.netdev.clone()), (Family::Inet, self.inet.clone())];
+        for (family, table) in tables {
+            if self.kernel.tables(family)?.iter().any(|found| found.name == table.name()) {
+                return Ok(false);
+            }
+        }
+        Ok(!self.kernel.links()?.iter().any(|link| self.marks.made(link)))
+    }
+}
+
+fn concerns(key: &ClassKey, id: RuleId) -> bool {
+    match key {
+        ClassKey::Leaf(_, members) => members.contains(&id),
+        ClassKey::Rate(_, rule) => *rule == id,
+    }
+}

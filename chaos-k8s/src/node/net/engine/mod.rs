@@ -1,0 +1,178 @@
+//! The engine: what is in force in each namespace, and the changes to it.
+//!
+//! One [`Space`] for each namespace with faults, behind its own lock: changes to one namespace come one after the other, those
+//! to different ones at the same time, on a few threads.
+
+mod change;
+mod drain;
+mod look;
+mod place;
+mod space;
+mod threads;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chaos_core::ledger::RunId;
+use chaos_core::{Error, Result};
+
+pub(crate) use look::Seen;
+pub(crate) use place::Place;
+use space::Space;
+use threads::Threads;
+
+use super::marks::Marks;
+use super::plan::RuleId;
+use super::rule::NetRule;
+use crate::node::Namespace;
+use crate::node::netns::NetnsId;
+
+/// The network faults of one [`Node`](crate::Node).
+#[derive(Debug)]
+pub(crate) struct Engine {
+    marks: Marks,
+    spaces: Arc<Spaces>,
+    rules: AtomicU64,
+    threads: Threads,
+}
+
+type Spaces = Mutex<HashMap<NetnsId, Arc<Mutex<Space>>>>;
+
+impl Engine {
+    pub(crate) fn new(run: RunId) -> Self {
+        Self {
+            marks: Marks::of(run),
+            spaces: Arc::default(),
+            rules: AtomicU64::new(1),
+            threads: Threads::new(),
+        }
+    }
+
+    pub(crate) fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// A number that no rule had.
+    pub(crate) fn fresh_rule(&self) -> RuleId {
+        RuleId(self.rules.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Looks whether the rule could act there, and touches nothing; what it would do, in words.
+    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
+        let (namespace, rule) = (namespace.clone(), rule.clone());
+        let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
+        self.threads
+            .run(move || {
+                let known = lock(&spaces).get(&namespace.netns()).cloned();
+                match known {
+                    Some(space) => lock(&space).preview(&namespace, &rule),
+                    None => Space::open(&namespace, &marks)?.preview(&namespace, &rule),
+                }
+            })
+            .await
+    }
+
+    /// Puts a rule in force. When the future is dropped before that began, nothing happens.
+    pub(crate) async fn add(&self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
+        let dropped = Dropped::default();
+        let begun = Arc::clone(&dropped.0);
+        let (namespace, rule) = (namespace.clone(), rule.clone());
+        let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
+        self.threads
+            .run(move || {
+                in_space(&spaces, &namespace, &marks, |space| {
+                    // Under the lock that a revert must wait for.
+                    if begun.load(Ordering::SeqCst) {
+                        return Err(Error::failed("the inject was given up before it began"));
+                    }
+                    space.add(&namespace, id, &rule)
+                })
+            })
+            .await
+    }
+
+    /// Takes a rule back, and what only it needed. Whether this engine knew the namespace.
+    pub(crate) async fn remove(&self, netns: NetnsId, id: RuleId) -> Result<()> {
+        let Some(space) = self.space(netns) else { return Ok(()) };
+        let changed = Arc::clone(&space);
+        let deadline = self.threads.run(move || lock(&changed).remove(id)).await?;
+        let drained = Arc::clone(&space);
+        self.threads.wait(move || lock(&drained).drain(deadline)).await?;
+        let spaces = Arc::clone(&self.spaces);
+        self.threads
+            .run(move || {
+                let mut spaces = lock(&spaces);
+                let mut space = lock(&space);
+                if space.is_idle() {
+                    space.close();
+                    spaces.remove(&netns);
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// What the kernel holds of a rule. Devices that came up since are taken in where the rule is for all.
+    pub(crate) async fn look(&self, namespace: &Namespace, id: RuleId) -> Result<Option<Seen>> {
+        let Some(space) = self.space(namespace.netns()) else { return Ok(None) };
+        self.threads.run(move || lock(&space).look(id)).await
+    }
+
+    /// Whether nothing of a rule is left.
+    pub(crate) async fn is_gone(&self, netns: NetnsId, id: RuleId) -> Result<bool> {
+        let Some(space) = self.space(netns) else { return Ok(true) };
+        self.threads.run(move || lock(&space).is_gone(id)).await
+    }
+
+    /// Runs blocking work of this engine on one of its threads.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.threads.run(work).await
+    }
+
+    fn space(&self, netns: NetnsId) -> Option<Arc<Mutex<Space>>> {
+        lock(&self.spaces).get(&netns).cloned()
+    }
+}
+
+/// Runs `work` in the space of a namespace, which is made if there is none.
+fn in_space<T>(
+    spaces: &Spaces,
+    namespace: &Namespace,
+    marks: &Marks,
+    work: impl FnOnce(&mut Space) -> Result<T>,
+) -> Result<T> {
+    loop {
+        let known = lock(spaces).get(&namespace.netns()).cloned();
+        let space = match known {
+            Some(space) => space,
+            None => {
+                let opened = Arc::new(Mutex::new(Space::open(namespace, marks)?));
+                Arc::clone(lock(spaces).entry(namespace.netns()).or_insert(opened))
+            }
+        };
+        let mut space = lock(&space);
+        // Closed between the two locks: it is not in the map any more.
+        if !space.is_closed() {
+            return work(&mut space);
+        }
+    }
+}
+
+/// What a panic left is compared with the kernel at the next change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells its flag when it is dropped.
+#[derive(Debug, Default)]
+struct Dropped(Arc<AtomicBool>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}

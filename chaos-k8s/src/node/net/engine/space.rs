@@ -1,0 +1,176 @@
+//! [`Space`]: one namespace with faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaos_core::{Error, Result};
+
+use super::drain::Draining;
+use super::place::Place;
+use crate::node::Namespace;
+use crate::node::net::kernel::{Family, Kernel, Table};
+use crate::node::net::marks::Marks;
+use crate::node::net::plan::{
+    Act, Active, Combinations, Meeting, Numbering, Programs, RuleId, Tree, act, programs, tree,
+};
+use crate::node::net::rule::{Devices, NetRule};
+
+/// What is in force in a namespace. Nobody else can change the tables, which are owned; devices of ours are compared with what
+/// the kernel lists at each change.
+#[derive(Debug)]
+pub(super) struct Space {
+    pub(super) kernel: Kernel,
+    pub(super) marks: Marks,
+    pub(super) netdev: Table,
+    pub(super) inet: Table,
+    pub(super) rules: Vec<Active>,
+    /// As it was said, for what comes up later.
+    pub(super) said: BTreeMap<RuleId, NetRule>,
+    pub(super) numbering: Numbering,
+    pub(super) programs: Programs,
+    pub(super) tree: Tree,
+    /// The devices of ours.
+    pub(super) links: BTreeMap<u16, u32>,
+    pub(super) draining: Vec<Draining>,
+    closed: bool,
+}
+
+/// Everything that some rules need.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) combinations: Combinations,
+    pub(super) tree: Tree,
+}
+
+impl Space {
+    pub(super) fn open(namespace: &Namespace, marks: &Marks) -> Result<Self> {
+        Ok(Self {
+            kernel: Kernel::of(namespace.file())?,
+            marks: marks.clone(),
+            netdev: marks.table(Family::Netdev)?,
+            inet: marks.table(Family::Inet)?,
+            rules: Vec::new(),
+            said: BTreeMap::new(),
+            numbering: Numbering::default(),
+            programs: Programs::default(),
+            tree: Tree::default(),
+            links: BTreeMap::new(),
+            draining: Vec::new(),
+            closed: false,
+        })
+    }
+
+    /// What the rule would do here. Touches nothing.
+    pub(super) fn preview(&mut self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
+        let place = self.place(rule)?;
+        let active = self.resolve(namespace, RuleId(u64::MAX), rule, &place)?;
+        self.check_others(&active)?;
+        let mut numbering = self.numbering.clone();
+        let mut rules = self.rules.clone();
+        let way = words(act(&active.effect));
+        rules.push(active);
+        let wanted = wanted(&rules, &mut numbering)?;
+        programs(&rules, &wanted.combinations, &wanted.tree, &self.links, &mut numbering)?;
+        Ok(format!("{rule} at {}, {way}", place.names()))
+    }
+
+    pub(super) fn add(&mut self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
+        let place = self.place(rule)?;
+        let active = self.resolve(namespace, id, rule, &place)?;
+        self.check_others(&active)?;
+        let mut rules = self.rules.clone();
+        rules.push(active);
+        self.said.insert(id, rule.clone());
+        self.change(rules)
+    }
+
+    /// The rule with numbers for names.
+    pub(super) fn resolve(
+        &self,
+        _namespace: &Namespace,
+        id: RuleId,
+        rule: &NetRule,
+        place: &Place,
+    ) -> Result<Active> {
+        rule.effect.check()?;
+        let meetings = rule.traffic.flows().iter().map(Meeting::new).collect();
+        Ok(Active { id, effect: rule.effect.clone(), meetings, cells: place.cells(rule.direction) })
+    }
+
+    /// Two sidings do not compose: a packet that comes back from the first goes past the second (`nf_skip_egress`).
+    fn check_others(&mut self, active: &Active) -> Result<()> {
+        if active.act() != Act::Siding {
+            return Ok(());
+        }
+        let own = self.netdev.name().into_owned();
+        for table in self.kernel.tables(Family::Netdev)? {
+            if table.name == own || !table.name.starts_with(crate::node::net::marks::TABLE) {
+                continue;
+            }
+            let sets = self.kernel.sets(&Table::new(Family::Netdev, &table.name)?)?;
+            let taken = active.cells.iter().find(|cell| {
+                sets.iter().any(|set| *set == format!("ways-{}-{}", cell.way.name(), cell.link))
+            });
+            if let Some(cell) = taken {
+                return Err(Error::refused(format!(
+                    "another run, {}, already leads packets of device {} aside: end it, or let it make this fault too",
+                    table.name,
+                    cell.device.to_string_lossy()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn place(&mut self, rule: &NetRule) -> Result<Place> {
+        Place::find(&self.kernel.links()?, &rule.devices)
+    }
+
+    /// Rules for all devices get those that came up since, and all lose those that are gone. Whether anything changed.
+    pub(super) fn follow_devices(&mut self) -> Result<bool> {
+        let links = self.kernel.links()?;
+        let there: BTreeSet<u32> = links.iter().map(|link| link.index).collect();
+        let mut rules = self.rules.clone();
+        for rule in &mut rules {
+            rule.cells.retain(|cell| there.contains(&cell.link));
+            let Some(said) = self.said.get(&rule.id) else { continue };
+            if said.devices == Devices::AllUp {
+                if let Ok(place) = Place::find(&links, &said.devices) {
+                    rule.cells.extend(place.cells(said.direction));
+                }
+            }
+        }
+        if rules == self.rules {
+            return Ok(false);
+        }
+        self.change(rules)?;
+        Ok(true)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.rules.is_empty() && self.draining.is_empty() && self.links.is_empty()
+    }
+}
+
+pub(super) fn wanted(rules: &[Active], numbering: &mut Numbering) -> Result<Wanted> {
+    let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act() == Act::Siding).collect();
+    let combinations = Combinations::of(&siding)?;
+    let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
+    let tree = tree(&by_id, &combinations, numbering)?;
+    Ok(Wanted { combinations, tree })
+}
+
+fn words(act: Act) -> &'static str {
+    match act {
+        Act::Drop | Act::Lose(_) => "by an owned nftables table",
+        Act::Refuse(_) => "refused by an owned nftables table",
+        Act::Siding => "aside by an owned nftables table over a device of ours",
+    }
+}

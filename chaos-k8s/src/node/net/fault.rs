@@ -1,0 +1,72 @@
+//! Network faults as [`Fault`]s on a [`Namespace`].
+
+use std::fmt;
+
+use chaos_core::{Approved, Fault, Observed, Owner, Plan, Result, Target};
+
+use super::engine::Seen;
+use super::rule::{Effect, NetFault, NetRule};
+use super::undo::NetUndo;
+use crate::node::{Namespace, Node};
+
+impl Fault for NetRule {
+    type Target = Namespace;
+    type Undo = NetUndo;
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn via<'a>(&'a self, target: &'a Namespace) -> &'a Node {
+        target.node()
+    }
+
+    async fn prepare(&self, target: &Namespace) -> Result<Plan<NetUndo>> {
+        self.effect.check()?;
+        let engine = target.node().net();
+        let change = engine.preview(target, self).await?;
+        let undo = NetUndo::new(target, engine.fresh_rule());
+        Ok(Plan::reversible(format!("{}: {change}", target.name()), undo).owned_by(Owner::Kernel))
+    }
+
+    async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        target.node().net().add(target, undo.rule(), self).await
+    }
+
+    async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
+        let seen = target.node().net().look(target, undo.rule()).await?;
+        Ok(match seen {
+            Some(Seen { in_force: true, detail }) => Observed::in_force(detail),
+            Some(Seen { in_force: false, detail }) => Observed::absent(detail),
+            None => Observed::absent("no such rule is in force"),
+        })
+    }
+}
+
+impl<E> Fault for NetFault<E>
+where
+    E: Into<Effect> + Clone + fmt::Debug + Send + Sync + 'static,
+{
+    type Target = Namespace;
+    type Undo = NetUndo;
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn via<'a>(&'a self, target: &'a Namespace) -> &'a Node {
+        target.node()
+    }
+
+    async fn prepare(&self, target: &Namespace) -> Result<Plan<NetUndo>> {
+        self.clone().into_rule().prepare(target).await
+    }
+
+    async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        self.clone().into_rule().inject(target, undo).await
+    }
+
+    async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
+        self.clone().into_rule().observe(target, undo).await
+    }
+}

@@ -1,0 +1,147 @@
+//! What the kernel must hold so that every rule of a namespace acts: pure, from rules to values.
+//!
+//! ```text
+//! Active rules ── combine ──> combinations ──┬── tree ──> devices of ours: classes and their qdiscs
+//!                                            └── table ─> programs of nf_tables that pick the packets
+//! ```
+//!
+//! A packet that rules meet carries its combination in its priority (`ca05:NNN0`) while it is looked at, and then the class
+//! that waits for it on a device of ours. The lowest four bits stay 0: a qdisc that puts packets into bands by them
+//! (pfifo_fast, prio) sees best effort.
+
+mod combine;
+mod numbers;
+mod options;
+mod program;
+mod ranges;
+mod shape;
+mod table;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fmt;
+
+pub(crate) use combine::Combinations;
+use combine::Members;
+use numbers::Numbers;
+pub(crate) use program::Program;
+pub(crate) use table::{Programs, act_chain, programs};
+pub(crate) use traffic::{Meeting, Way, chain};
+pub(crate) use tree::{Branch, Tree, tree};
+
+use super::kernel::Handle;
+use super::rule::{Effect, LossModel, Refusal};
+
+/// Major number of everything of ours: unlike what people and other programs choose.
+pub(crate) const MAJOR: u16 = 0xca05;
+/// The root qdisc of a device of ours.
+pub(crate) const ROOT: Handle = Handle::new(MAJOR, 0);
+
+/// One injected rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RuleId(pub(crate) u64);
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A device, and the way that packets take there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Cell {
+    pub(crate) link: u32,
+    pub(crate) way: Way,
+    pub(crate) device: CString,
+}
+
+/// A rule in force: its names are addresses, its devices have numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Active {
+    pub(crate) id: RuleId,
+    pub(crate) effect: Effect,
+    pub(crate) meetings: Vec<Meeting>,
+    pub(crate) cells: BTreeSet<Cell>,
+}
+
+/// By what a rule acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Drop,
+    /// So many of a million, each on its own.
+    Lose(u32),
+    Refuse(Refusal),
+    /// Packets go over a device of ours.
+    Siding,
+}
+
+impl Active {
+    pub(crate) fn act(&self) -> Act {
+        act(&self.effect)
+    }
+
+    /// Whether one packet can meet both.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        self.meetings.iter().any(|a| other.meetings.iter().any(|b| a.overlaps(b)))
+    }
+
+    pub(crate) fn ways(&self) -> BTreeSet<Way> {
+        self.cells.iter().map(|cell| cell.way).collect()
+    }
+}
+
+/// By what an effect acts. Random loss alone needs no qdisc.
+pub(crate) fn act(effect: &Effect) -> Act {
+    match effect {
+        Effect::Drop => Act::Drop,
+        Effect::Refuse(how) => Act::Refuse(*how),
+        Effect::Bandwidth(_) => Act::Siding,
+        Effect::Netem(netem) => match netem.loss {
+            Some(LossModel::Random(odds)) if odds.correlation.is_zero() => {
+                let mut rest = netem.clone();
+                rest.loss = None;
+                let alone = rest == super::rule::Netem::default();
+                if alone { Act::Lose(odds.percent.floor_of(1_000_000) as u32) } else { Act::Siding }
+            }
+            _ => Act::Siding,
+        },
+    }
+}
+
+/// What has a class.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ClassKey {
+    /// A combination at its cell.
+    Leaf(Cell, Members),
+    /// What all combinations with this bandwidth share at a cell.
+    Rate(Cell, RuleId),
+}
+
+/// The numbers that were given out; they stay while what they name stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Numbering {
+    combinations: Numbers<Members>,
+    classes: Numbers<ClassKey>,
+    qdiscs: Numbers<(ClassKey, RuleId)>,
+}
+
+/// So many numbers have 12 bits.
+const MOST_CLASSES: u16 = 0xfff;
+
+/// The minor number that stands for `number`.
+const fn minor(number: u16) -> u16 {
+    number << 4
+}
+
+impl Numbering {
+    /// Gives back the numbers of what is neither in these combinations nor in these classes.
+    pub(crate) fn keep(&mut self, combinations: &Combinations, classes: &BTreeSet<ClassKey>) {
+        self.combinations.keep(|members| combinations.cells.contains_key(members));
+        self.classes.keep(|key| classes.contains(key));
+        self.qdiscs.keep(|(key, _)| classes.contains(key));
+    }
+}
