@@ -93,17 +93,25 @@ impl fmt::Display for Crash {
         if !self.lost_something() {
             return f.write_str("nothing was lost");
         }
-        let lost = files.iter().filter(|file| file.lost_something());
-        write!(f, "{} operations on names undone, {} files lost writes", undone.len(), lost.clone().count())?;
+        let lost: Vec<_> = files.iter().filter(|file| file.lost_something()).collect();
+        let several = |number: usize| if number == 1 { "" } else { "s" };
+        if !undone.is_empty() {
+            write!(f, "{} operation{} on names undone", undone.len(), several(undone.len()))?;
+        }
+        if !lost.is_empty() {
+            let comma = if undone.is_empty() { "" } else { ", " };
+            write!(f, "{comma}{} file{} lost writes", lost.len(), several(lost.len()))?;
+        }
         undone.iter().try_for_each(|what| write!(f, "\n  undone: {what}"))?;
-        lost.into_iter().try_for_each(|file| write!(f, "\n  {file}"))
+        lost.iter().try_for_each(|file| write!(f, "\n  {file}"))
     }
 }
 
 impl fmt::Display for CrashedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, synced_len, written_len, len, unsynced_pages, stale_pages, torn_pages } = self;
-        write!(f, "{}: {len} bytes, of {written_len} written and {synced_len} synced", path.display())?;
-        write!(f, "; of {unsynced_pages} unsynced pages {stale_pages} are old, {torn_pages} of them torn")
+        write!(f, "{}: {len} bytes, were {written_len}, {synced_len} at its sync", path.display())?;
+        write!(f, "; {stale_pages} of {unsynced_pages} unsynced pages old")?;
+        if *torn_pages > 0 { write!(f, ", {torn_pages} torn") } else { Ok(()) }
     }
 }

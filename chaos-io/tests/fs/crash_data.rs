@@ -33,7 +33,7 @@ fn what_was_not_synced_is_there_or_is_not_and_nothing_is_invented() {
             assert!(scene.found("a").unwrap() == [2; 5 * PAGE], "others see it at once");
             let crash = scene.fs.crash().unwrap();
             let found = scene.found("a").unwrap();
-            assert!((3 * PAGE..=5 * PAGE).contains(&found.len()) && found.len().is_multiple_of(PAGE));
+            assert!((3 * PAGE..=5 * PAGE).contains(&found.len()) && found.len() % PAGE == 0);
             let allowed = |at: usize, sector: &[u8]| {
                 let before = if at < 3 * PAGE { 1 } else { 0 };
                 sector.iter().all(|byte| *byte == 2) || sector.iter().all(|byte| *byte == before)

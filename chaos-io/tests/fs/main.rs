@@ -4,6 +4,8 @@
 
 mod crash_data;
 mod crash_names;
+mod effects;
 mod files;
+mod model;
 mod refusals;
 mod scene;
