@@ -1,7 +1,7 @@
 //! [`ChaosFs`]: a directory whose files and names pass a point, and that can lose power (feature `fs`, Unix).
 //!
 //! The program under test takes the file system as an object; in production it is [`ChaosFs::plain`], which is tokio's
-//! files with a load and a branch for each operation. Tests arm rules at the point, by path, kind, place and length, and
+//! files with a load and a branch for each read and write. Tests arm rules at the point, by path, kind, place and length, and
 //! [crash](ChaosFs::crash) it: what was not synced is gone, there, or torn.
 //!
 //! ```
@@ -62,7 +62,7 @@
 //! - **Length.** One that the file had since its sync; or the end of a page within a write that made it grow. Where it grew
 //!   and the bytes did not arrive, there are zeros. No byte is ever anything but what was written there, or zero.
 //! - **Names.** A file made, removed or renamed is certain when its directory was synced after it; a rename when either of its
-//!   directories was. A sync of the file itself does not do it. Until then it took place or it did not, whole: a rename
+//!   directories was, and its new one is certain to be there. A sync of the file itself does not do it. Until then it took place or it did not, whole: a rename
 //!   leaves the old name or the new one, never both, never neither.
 //! - **Order.** Operations on different names have none. On one name they keep theirs; a directory is only gone if what was
 //!   removed from it is; what is in a new directory is lost with it, synced or not, unless the name of the directory is

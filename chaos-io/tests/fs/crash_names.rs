@@ -123,6 +123,23 @@ fn a_new_directory_takes_what_is_in_it_along() {
 }
 
 #[test]
+fn what_is_renamed_into_a_new_directory_is_there_or_where_it_was() {
+    for synced in [None, Some("d"), Some(".")] {
+        let seen = states(&[("a", b"x")], &["a", "d/a"], async |fs| {
+            fs.create_dir("d").await.unwrap();
+            fs.rename("a", "d/a").await.unwrap();
+            if let Some(dir) = synced {
+                fs.sync_dir(dir).await.unwrap();
+            }
+        });
+        let (before, after) = (vec![some("x"), None], vec![None, some("x")]);
+        let certain = synced == Some(".");
+        let expected = if certain { [after].into() } else { BTreeSet::from([before, after]) };
+        assert_eq!(seen, expected, "{synced:?}");
+    }
+}
+
+#[test]
 fn directories_are_moved_removed_and_back_with_what_is_in_them() {
     let files: &[(&str, &[u8])] = &[("d/1", b"one"), ("d/2", b"two"), ("e/3", b"three")];
     let seen = states(files, &["d/1", "d/2", "f/1", "f/2", "e/3"], async |fs| {
