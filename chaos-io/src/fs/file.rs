@@ -65,7 +65,7 @@ impl ChaosFile {
     /// # Errors
     /// Those of the file, and of rules. [`lost_sync`](crate::lost_sync) has it acknowledged and not done.
     pub async fn sync_all(&mut self) -> io::Result<()> {
-        sync(self, false).await
+        self.sync_as(false).await
     }
 
     /// [`sync_all`](ChaosFile::sync_all) without times and modes: fdatasync. A crash makes no difference between them.
@@ -73,7 +73,18 @@ impl ChaosFile {
     /// # Errors
     /// As [`sync_all`](ChaosFile::sync_all).
     pub async fn sync_data(&mut self) -> io::Result<()> {
-        sync(self, true).await
+        self.sync_as(true).await
+    }
+
+    async fn sync_as(&mut self, data_only: bool) -> io::Result<()> {
+        let synced = sync(self, data_only).await;
+        if let (Err(_), Inner::Simulated(file)) = (&synced, &self.inner.0) {
+            // A file system that has crashed meanwhile is past caring.
+            if let Ok(mut state) = file.simulation.alive() {
+                state.sync_failed(file.node);
+            }
+        }
+        synced
     }
 
     /// Cuts the file, or lets it grow by zeros: an operation of kind [`SetAttr`](IoKind::SetAttr).

@@ -67,7 +67,10 @@
 //! - **Order.** Operations on different names have none. On one name they keep theirs; a directory is only gone if what was
 //!   removed from it is; what is in a new directory is lost with it, synced or not, unless the name of the directory is
 //!   certain; directories are moved in order.
-//! - **Promises not kept.** A sync that a rule lost ([`lost_sync`](crate::lost_sync)) or failed makes nothing certain.
+//! - **Promises not kept.** A sync that a rule lost ([`lost_sync`](crate::lost_sync)) makes nothing certain. Nor does one that
+//!   failed, and then the pages that it was about count as written all the same, as on Linux: a second sync that succeeds
+//!   says nothing of them until they are written to again (Rebello and others, "Can Applications Recover from fsync
+//!   Failures?", USENIX ATC 2020).
 //!
 //! POSIX promises no more: fsync of a file is about its data, its name is data of the directory (fsync(2), "Calling fsync()
 //! does not necessarily ensure that the entry in the directory containing the file has also reached disk"). The properties
@@ -90,7 +93,6 @@
 //! - With the simulation a sync is written down and not asked of the disk, and operations block the thread for as long as the
 //!   system call takes.
 //! - Nobody else may change the directory between the making of the simulation and the crash.
-//! - A failed sync followed by one that succeeds makes everything certain; on Linux the first one may have lost it.
 //! - Modes, owners, times and links are not part of it. The name `.chaos-crash` in the root is taken during a crash.
 //!
 //! # Errors

@@ -172,9 +172,15 @@ impl State {
     }
 
     pub(in crate::fs) fn sync_file(&mut self, node: NodeId) {
-        if let Some(unsynced) = self.files.remove(&node) {
-            self.bytes -= unsynced.bytes();
+        let mut certain = true;
+        self.change(node, |unsynced| certain = unsynced.sync());
+        if certain {
+            self.bytes -= self.files.remove(&node).map_or(0, |unsynced| unsynced.bytes());
         }
+    }
+
+    pub(in crate::fs) fn sync_failed(&mut self, node: NodeId) {
+        self.change(node, Unsynced::sync_failed);
     }
 
     pub(in crate::fs) fn write(
@@ -235,7 +241,7 @@ impl State {
         if let Some(unsynced) = self.files.get_mut(&node) {
             let before = unsynced.bytes();
             change(unsynced);
-            self.bytes += unsynced.bytes() - before;
+            self.bytes = self.bytes - before + unsynced.bytes();
         }
     }
 }

@@ -5,9 +5,12 @@
 //! that the file had since then, or, while a write made it grow, the end of a page in between; what the disk has no bytes
 //! for is zeros. Cutting a file off is ordered with its length: where the length is from before the cut, so are the pages,
 //! and what was cut off never comes back behind it.
+//!
+//! When a sync fails, the kernel takes the pages for written all the same (Rebello and others, "Can Applications Recover from
+//! fsync Failures?", USENIX ATC 2020): a later sync that succeeds says nothing of them until they are written to again.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -26,10 +29,22 @@ pub(super) const CHANGE: usize = 64;
 #[derive(Debug)]
 pub(super) struct Unsynced {
     synced_len: u64,
-    // As the disk has them for certain, zeros behind the end. Only pages that changed since.
-    synced: BTreeMap<u64, Vec<u8>>,
+    // Only pages that changed since.
+    synced: BTreeMap<u64, Page>,
     changes: Vec<Change>,
+    // After so many changes the file was synced, but for pages that were forsaken.
+    settled: usize,
+    // Taken for written by a sync that failed.
+    forsaken: BTreeSet<u64>,
     bytes: usize,
+}
+
+/// A page as the disk has it for certain, zeros behind the end.
+#[derive(Debug)]
+struct Page {
+    data: Vec<u8>,
+    // How many changes were made before.
+    since: usize,
 }
 
 #[derive(Debug)]
@@ -57,11 +72,32 @@ pub(super) struct Survived {
 
 impl Unsynced {
     pub(super) fn new(synced_len: u64) -> Self {
-        Self { synced_len, synced: BTreeMap::new(), changes: Vec::new(), bytes: 0 }
+        Self {
+            synced_len,
+            synced: BTreeMap::new(),
+            changes: Vec::new(),
+            settled: 0,
+            forsaken: BTreeSet::new(),
+            bytes: 0,
+        }
     }
 
     pub(super) fn synced_len(&self) -> u64 {
-        self.synced_len
+        self.len_after(self.settled)
+    }
+
+    /// A sync is done: whether everything is certain now.
+    pub(super) fn sync(&mut self) -> bool {
+        let before = self.synced.len();
+        self.synced.retain(|page, _| self.forsaken.contains(page));
+        self.bytes -= (before - self.synced.len()) * PAGE;
+        self.settled = self.changes.len();
+        self.synced.is_empty()
+    }
+
+    /// A sync failed.
+    pub(super) fn sync_failed(&mut self) {
+        self.forsaken.extend(self.synced.keys());
     }
 
     /// How many pages changed.
@@ -91,7 +127,7 @@ impl Unsynced {
     pub(super) fn keep(&mut self, file: &File, first: u64, last: u64) -> io::Result<()> {
         for page in first..=last {
             if let Entry::Vacant(vacant) = self.synced.entry(page) {
-                vacant.insert(read_page(file, page)?);
+                vacant.insert(Page { data: read_page(file, page)?, since: self.changes.len() });
                 self.bytes += PAGE;
             }
         }
@@ -100,6 +136,8 @@ impl Unsynced {
 
     pub(super) fn wrote(&mut self, at: u64, bytes: &[u8]) {
         let len_after = self.len().max(at + bytes.len() as u64);
+        let (first, last) = pages_of(at, bytes.len());
+        self.forsaken.retain(|page| !(first..=last).contains(page));
         self.changes.push(Change { what: What::Write { at, bytes: bytes.to_vec() }, len_after });
         self.bytes += bytes.len() + CHANGE;
     }
@@ -118,11 +156,11 @@ impl Unsynced {
         let luck = Luck::draw(rolls, self.changes.len());
         let (done, len) = self.length(luck, rolls);
         let mut survived = Survived { len, pages: BTreeMap::new(), stale: 0, torn: 0 };
-        for &page in self.synced.keys() {
-            let found = self.page(page, done, luck, rolls, &mut survived.torn);
-            survived.stale += usize::from(found != self.version(page, self.changes.len()));
-            if page * (PAGE as u64) < len {
-                survived.pages.insert(page, found);
+        for (number, page) in &self.synced {
+            let found = self.page(*number, page, done, luck, rolls, &mut survived.torn);
+            survived.stale += usize::from(found != self.version(*number, page, self.changes.len()));
+            if number * (PAGE as u64) < len {
+                survived.pages.insert(*number, found);
             }
         }
         survived
@@ -131,15 +169,14 @@ impl Unsynced {
     /// A length, and after how many changes the file had it.
     fn length(&self, luck: Luck, rolls: &mut Rolls) -> (usize, u64) {
         let done = match luck {
-            Luck::Nothing => 0,
+            Luck::Nothing => self.settled,
             Luck::Everything => self.changes.len(),
-            Luck::First(changes) => changes,
-            Luck::Some => below(rolls, self.changes.len() + 1),
+            Luck::First(changes) => changes.max(self.settled),
+            Luck::Some => self.settled + below(rolls, self.changes.len() - self.settled + 1),
         };
         let len = self.len_after(done);
-        if let (Luck::Some, Some(What::Write { at, .. })) =
-            (luck, done.checked_sub(1).map(|last| &self.changes[last].what))
-        {
+        let last = self.changes[self.settled..done].last();
+        if let (Luck::Some, Some(What::Write { at, .. })) = (luck, last.map(|change| &change.what)) {
             // The ends of pages that the write put behind the end of the file.
             let from = self.len_after(done - 1).max(*at);
             let (first, end) = (from / PAGE as u64 + 1, len.div_ceil(PAGE as u64));
@@ -152,10 +189,18 @@ impl Unsynced {
     }
 
     /// The page, of a file whose length is that of after `done` changes.
-    fn page(&self, page: u64, done: usize, luck: Luck, rolls: &mut Rolls, torn: &mut usize) -> Vec<u8> {
-        let changed_by = |change: &usize| self.changes_page(*change, page);
-        let (mut from, mut before) = (0, usize::MAX);
-        for cut in (1..=self.changes.len()).filter(|change| self.cuts_page(*change, page)) {
+    fn page(
+        &self,
+        number: u64,
+        page: &Page,
+        done: usize,
+        luck: Luck,
+        rolls: &mut Rolls,
+        torn: &mut usize,
+    ) -> Vec<u8> {
+        let changed_by = |change: &usize| self.changes_page(*change, number);
+        let (mut from, mut before) = (page.since, usize::MAX);
+        for cut in (from + 1..=self.changes.len()).filter(|change| self.cuts_page(*change, number)) {
             if cut <= done {
                 from = cut;
             } else {
@@ -174,9 +219,9 @@ impl Unsynced {
             Luck::First(changes) => moments.iter().rposition(|moment| *moment <= changes).unwrap_or(0),
             Luck::Some => below(rolls, last + 1),
         };
-        let mut found = self.version(page, moments[chosen]);
+        let mut found = self.version(number, page, moments[chosen]);
         if luck == Luck::Some && chosen < last && coin(rolls) {
-            let later = self.version(page, moments[chosen + 1 + below(rolls, last - chosen)]);
+            let later = self.version(number, page, moments[chosen + 1 + below(rolls, last - chosen)]);
             let earlier = found.clone();
             for (to, from) in found.chunks_mut(SECTOR).zip(later.chunks(SECTOR)) {
                 if coin(rolls) {
@@ -206,13 +251,11 @@ impl Unsynced {
     }
 
     /// The page after so many changes.
-    fn version(&self, page: u64, changes: usize) -> Vec<u8> {
-        let mut data = self.synced.get(&page).cloned().unwrap_or_else(|| vec![0; PAGE]);
-        let start = page * PAGE as u64;
-        for (number, change) in self.changes[..changes].iter().enumerate() {
-            if !self.changes_page(number + 1, page) {
-                continue;
-            }
+    fn version(&self, number: u64, page: &Page, changes: usize) -> Vec<u8> {
+        let mut data = page.data.clone();
+        let start = number * PAGE as u64;
+        for change in (page.since + 1..=changes).filter(|change| self.changes_page(*change, number)) {
+            let change = &self.changes[change - 1];
             match &change.what {
                 What::Write { at, bytes } => {
                     let (from, to) = ((*at).max(start), (at + bytes.len() as u64).min(start + PAGE as u64));
