@@ -160,6 +160,20 @@ fn directories_are_moved_removed_and_back_with_what_is_in_them() {
 }
 
 #[test]
+fn directories_never_end_up_in_each_other() {
+    let names = ["a/1", "b/a/1", "c/1", "b/2", "c/b/2"];
+    let seen = states(&[("a/1", b"x"), ("b/2", b"y")], &names, async |fs| {
+        fs.rename("a", "b/a").await.unwrap();
+        fs.rename("b/a", "c").await.unwrap();
+        fs.rename("b", "c/b").await.unwrap();
+    });
+    let at = |one: usize, two: usize| {
+        (0..names.len()).map(|n| (n == one).then(|| "x".into()).or((n == two).then(|| "y".into()))).collect()
+    };
+    assert_eq!(seen, [at(0, 3), at(1, 3), at(2, 3), at(2, 4)].into());
+}
+
+#[test]
 fn a_removed_directory_is_gone_only_with_what_was_in_it() {
     block_on(async {
         for seed in 0..300 {

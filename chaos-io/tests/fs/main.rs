@@ -4,6 +4,7 @@
 
 mod crash_data;
 mod crash_names;
+mod directories;
 mod effects;
 mod files;
 mod model;
