@@ -10,6 +10,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("admin_route", &[]),
     ("flaky_reader", &[]),
     ("slow_disk", &[]),
+    ("torn_wal", &[]),
 ];
 
 pub fn all() -> Result {

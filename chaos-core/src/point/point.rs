@@ -11,6 +11,7 @@ use super::operation::{Abilities, Operation};
 use super::rule::{Action, Rule};
 use super::stats::RuleStats;
 use crate::chaos::Shared;
+use crate::dice::Dice;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Swap};
@@ -69,6 +70,11 @@ impl<Op: Operation> Point<Op> {
     /// The name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// The dice of its handle, for draws of a wrapper of one's own.
+    pub fn dice(&self) -> Dice {
+        self.inner.shared.dice
     }
 
     /// Arms a rule. It acts until the guard is reverted or dropped.

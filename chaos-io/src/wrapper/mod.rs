@@ -121,6 +121,13 @@ impl<T, D: Direction> ChaosIo<T, D> {
         self
     }
 
+    /// What stands at this byte of a file: reads and writes move one position.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn in_file_at(mut self, offset: u64) -> Self {
+        self.faults.site.moved_to(offset);
+        self
+    }
+
     /// The point.
     pub fn point(&self) -> &Point<Io> {
         self.faults.site.point()

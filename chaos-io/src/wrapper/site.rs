@@ -31,7 +31,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(point: &Point<Io>) -> Self {
+    pub(crate) fn new(point: &Point<Io>) -> Self {
         Self {
             attachment: point.attach(Abilities::ERROR),
             path: None,
@@ -42,7 +42,7 @@ impl Site {
         }
     }
 
-    pub(super) fn name(&mut self, path: PathBuf) {
+    pub(crate) fn name(&mut self, path: PathBuf) {
         self.path = Some(path.into());
     }
 
