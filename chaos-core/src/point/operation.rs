@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-#[cfg(feature = "rules")]
 use super::matcher::Matcher;
 #[cfg(feature = "rules")]
 use crate::error::{Error, Result};
@@ -24,6 +23,15 @@ pub trait Operation: Sized + Send + Sync {
     /// One line for plans and reports.
     fn describe(effect: &Self::Effect) -> String {
         format!("{effect:?}")
+    }
+
+    /// Which operations `effect` can happen to; `None` is all of them.
+    ///
+    /// A rule asks this with its own matcher, before numbers and dice: an operation that the effect cannot happen to does
+    /// not match, is not counted and moves no draw. Plans and reports do not name it.
+    fn happens_to(effect: &Self::Effect) -> Option<Matcher<Self>> {
+        let _ = effect;
+        None
     }
 
     /// What the wrapper must be able to do to carry `effect` out.

@@ -68,13 +68,7 @@ impl Filesystem for Front {
         let changes = Changes { mode, uid, gid, size, accessed, modified };
         self.by_inode(IoCall::new(IoKind::SetAttr), ino, move |happening, source| {
             let handle = handle.map(|handle| handle.0);
-            let changed = happening.begin().and_then(|()| {
-                if happening.is_lost() {
-                    source.attributes(ino.0)
-                } else {
-                    source.change(ino.0, handle, changes)
-                }
-            });
+            let changed = happening.begin().and_then(|()| source.change(ino.0, handle, changes));
             answer!(reply, changed, |attr| |reply: ReplyAttr| reply.attr(&ttl, &attr))
         });
     }

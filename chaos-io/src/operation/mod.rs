@@ -17,7 +17,7 @@ mod kind;
 mod matcher;
 mod path;
 
-use chaos_core::Operation;
+use chaos_core::{Matcher, Operation};
 
 use crate::effect::IoEffect;
 
@@ -39,8 +39,14 @@ impl Operation for Io {
         effect.to_string()
     }
 
+    fn happens_to(effect: &IoEffect) -> Option<Matcher<Self>> {
+        let kinds = effect.0.kinds()?;
+        let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        Some(Matcher::<Self>::new(names.join(" or "), |call| kinds.contains(&call.kind)))
+    }
+
     #[cfg(feature = "rules")]
-    fn parse_matcher(when: &serde_json::Value) -> chaos_core::Result<chaos_core::Matcher<Self>> {
+    fn parse_matcher(when: &serde_json::Value) -> chaos_core::Result<Matcher<Self>> {
         crate::data::matcher(when)
     }
 

@@ -57,7 +57,7 @@ pin_project! {
     ///
     /// It implements what `T` does of tokio's `AsyncRead`, `AsyncBufRead`, `AsyncWrite` and `AsyncSeek`, of `Read`,
     /// `BufRead`, `Write` and `Seek` of the standard library, and behind features of the traits of hyper and
-    /// `futures-io`. While no rule is armed at the point, each operation costs a load and a branch.
+    /// `futures-io`. While no rule is armed at the point, operations go straight to the object; their bytes are counted.
     ///
     /// # One operation, one attempt
     ///
