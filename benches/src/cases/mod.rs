@@ -1,5 +1,6 @@
 //! The cases, ours first.
 
+mod io;
 pub mod layer;
 mod peers;
 mod point;
@@ -8,5 +9,5 @@ use crate::Case;
 
 /// All cases, in the order of the table.
 pub fn cases() -> Vec<Case> {
-    [layer::CASES, layer::HTTP, point::CASES, peers::CASES].concat()
+    [layer::CASES, layer::HTTP, point::CASES, io::CASES, peers::CASES].concat()
 }
