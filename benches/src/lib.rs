@@ -13,6 +13,8 @@
 
 mod cases;
 mod drive;
+#[cfg(target_os = "linux")]
+pub mod mount;
 mod transfer;
 
 pub use cases::{calls, cases, copies, layer, transfers};

@@ -1,5 +1,6 @@
 //! The cases, ours first.
 
+mod decision;
 mod io;
 mod io_peers;
 pub mod layer;
@@ -20,7 +21,7 @@ pub fn cases() -> Vec<Case> {
 
 /// Those that call a service or a function.
 pub fn calls() -> Vec<Case> {
-    [layer::CASES, layer::HTTP, point::CASES, peers::CASES].concat()
+    [layer::CASES, layer::HTTP, point::CASES, decision::CASES, peers::CASES].concat()
 }
 
 /// Those that read and write little at a time, so that what stands around the object counts.

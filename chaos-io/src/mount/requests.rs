@@ -214,7 +214,7 @@ impl Filesystem for Front {
             answer!(reply, result, |len| |reply: ReplyWrite| reply
                 .written(u32::try_from(len).unwrap_or(u32::MAX)))
         };
-        match self.gate.decide(call, || self.source.path(ino.0)) {
+        match self.gate.decide(call, |root| self.source.path(root, ino.0)) {
             // Without a copy of the bytes, which belong to the session's buffer.
             None => written(reply, self.source.write(handle.0, offset, data))(),
             Some(hit) => {
