@@ -16,7 +16,12 @@ type Result<T = Vec<Worker>> = std::result::Result<T, Box<dyn Error>>;
 const SEEN: &str = "/var/lib/shop/data/orders/7";
 
 pub(super) const CASES: &[Case] = &[
-    Case { name: "i/o decision: off", limit: None, allocates: false, start: |workers| decisions(workers, &[]) },
+    Case {
+        name: "i/o decision: off",
+        limit: None,
+        allocates: false,
+        start: |workers| decisions(workers, &[]),
+    },
     Case {
         name: "i/o decision: three path globs armed, other places",
         limit: None,

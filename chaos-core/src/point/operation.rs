@@ -71,6 +71,18 @@ impl Abilities {
     /// It can make an error of the caller's type.
     pub const ERROR: Self = Self(1);
 
+    /// One of four abilities that an operation type gives a meaning of its own; `n` is 0 to 3.
+    pub const fn own(n: u8) -> Self {
+        assert!(n < 4, "an operation type has four abilities of its own");
+        Self(0x10 << n)
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether all of `needed` is there.
     #[inline]
     pub const fn cover(self, needed: Self) -> bool {

@@ -137,12 +137,15 @@ impl<Op: Operation> Point<Op> {
         let Action::Effect(effect) = &rule.action else { return None };
         let able = Abilities::from_bits(self.inner.abilities.load(Ordering::Relaxed) as u8);
         let attached = self.inner.attached.load(Ordering::Relaxed) > 0;
-        (attached && !able.cover(Op::needs(effect.effect()))).then(|| {
-            Error::refused(format!(
-                "{} at point {:?} needs a way to make the caller's error: give the wrapper there one",
-                Op::describe(effect.effect()),
-                self.name()
-            ))
+        let needs = Op::needs(effect.effect());
+        (attached && !able.cover(needs)).then(|| {
+            let lacking = if needs.cover(Abilities::ERROR) && !able.cover(Abilities::ERROR) {
+                "needs a way to make the caller's error: give the wrapper there one"
+            } else {
+                "is more than what stands there can do: choose another effect, or another point"
+            };
+            let effect = Op::describe(effect.effect());
+            Error::refused(format!("{effect} at point {:?} {lacking}", self.name()))
         })
     }
 

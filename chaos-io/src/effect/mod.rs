@@ -45,8 +45,11 @@ mod wait;
 use std::fmt;
 
 use chaos_core::Rule;
+use chaos_core::point::Abilities;
 
-use crate::operation::{Io, IoKind};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+use crate::operation::MOUNT;
+use crate::operation::{Io, IoKind, WRAPPER};
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub use attributes::{Attributes, attributes};
@@ -110,6 +113,16 @@ pub(crate) enum Effect {
 }
 
 impl Effect {
+    /// What can carry it out.
+    pub(crate) fn needs(&self) -> Abilities {
+        match self {
+            Self::PendingStorm(_) | Self::Duplicate | Self::Misdirect(_) => WRAPPER,
+            #[cfg(all(feature = "mount", target_os = "linux"))]
+            Self::Attributes(_) => MOUNT,
+            _ => Abilities::ERROR,
+        }
+    }
+
     /// The kinds of operation that it can happen to; `None` is all of them.
     pub(crate) fn kinds(&self) -> Option<&'static [IoKind]> {
         match self {

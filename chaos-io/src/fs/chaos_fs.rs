@@ -4,14 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chaos_core::point::{Abilities, Attachment};
+use chaos_core::point::Attachment;
 use chaos_core::{Chaos, Error, Point, Result};
 
 use super::crash::Crash;
 use super::pass::aside;
 use super::root::{Place, Root};
 use super::simulation::{Simulation, State};
-use crate::operation::Io;
+use crate::operation::{Io, WRAPPER};
 use crate::wrapper::Site;
 
 /// What the journal of a simulation holds at most, unless said: 64 MiB.
@@ -44,7 +44,7 @@ impl ChaosFs {
     /// A root that is not a directory.
     pub fn new(root: impl AsRef<Path>, point: Point<Io>) -> Result<Self> {
         let root = Root::open(root.as_ref())?;
-        Ok(Self { root, attached: point.attach(Abilities::ERROR), simulation: None })
+        Ok(Self { root, attached: point.attach(WRAPPER), simulation: None })
     }
 
     /// Keeps a journal of what was not synced, so that [`crash`](ChaosFs::crash) can lose it. What is there now is taken to

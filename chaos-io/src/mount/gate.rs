@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::Poll;
 
-use chaos_core::point::{Abilities, Attachment, Hit};
+use chaos_core::point::{Attachment, Hit};
 use chaos_core::{Error, Point, Result};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
 use super::happening::Happening;
 use crate::effect::{Effect, IoEffect};
-use crate::operation::{Io, IoCall};
+use crate::operation::{Io, IoCall, MOUNT};
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -37,7 +37,7 @@ impl Gate {
             .build()
             .map_err(|err| Error::failed("no runtime could be made for the mount").with_source(err))?;
         let (close, closed) = watch::channel(false);
-        let _attached = point.attach(Abilities::ERROR);
+        let _attached = point.attach(MOUNT);
         let gate =
             Self { point, mount_point: mount_point.to_owned(), closed, runtime: Some(runtime), _attached };
         Ok((gate, close))
@@ -50,7 +50,7 @@ impl Gate {
             return None;
         }
         let path = path(&self.mount_point);
-        self.point.decide(call.on(&path), Abilities::ERROR)
+        self.point.decide(call.on(&path), MOUNT)
     }
 
     /// Does `work` on a thread of its own, also when no rule touches it: it is slow by itself. What `work` returns is the

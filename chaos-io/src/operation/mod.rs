@@ -17,6 +17,7 @@ mod kind;
 mod matcher;
 mod path;
 
+use chaos_core::point::Abilities;
 use chaos_core::{Matcher, Operation};
 
 use crate::effect::IoEffect;
@@ -29,6 +30,12 @@ pub use path::{path, path_glob};
 /// One I/O operation: a read, a write, a flush, a rename. Matchers see it as [`IoCall`].
 #[derive(Debug, Clone, Copy)]
 pub enum Io {}
+
+/// A wrapper: it can say `Pending`, give bytes twice, and move where a seek lands.
+pub(crate) const WRAPPER: Abilities = Abilities::ERROR.and(Abilities::own(0));
+/// A mount: it can show other attributes.
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) const MOUNT: Abilities = Abilities::ERROR.and(Abilities::own(1));
 
 impl Operation for Io {
     const NAME: &'static str = "i/o operation";
@@ -43,6 +50,10 @@ impl Operation for Io {
         let kinds = effect.0.kinds()?;
         let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
         Some(Matcher::<Self>::new(names.join(" or "), |call| kinds.contains(&call.kind)))
+    }
+
+    fn needs(IoEffect(effect): &IoEffect) -> Abilities {
+        effect.needs()
     }
 
     #[cfg(feature = "rules")]

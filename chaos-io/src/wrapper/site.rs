@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos_core::Point;
-use chaos_core::point::{Abilities, Attachment, Candidate};
+use chaos_core::point::{Attachment, Candidate};
 
 use super::attempt::Attempt;
-use crate::operation::{Io, IoCall, IoKind};
+use crate::operation::{Io, IoCall, IoKind, WRAPPER};
 
 /// How operations wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn new(point: &Point<Io>) -> Self {
         Self {
-            attachment: point.attach(Abilities::ERROR),
+            attachment: point.attach(WRAPPER),
             path: None,
             read: 0,
             written: 0,
