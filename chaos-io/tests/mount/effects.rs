@@ -228,7 +228,7 @@ fn lost_syncs() {
 fn not_possible() {
     let Some(scene) = Scene::new() else { return };
     for rule in [duplicate(), pending_storm(3).unwrap(), misdirected_seek(1).unwrap()] {
-        let refused = scene.point().arm(rule).unwrap_err();
+        let refused = scene.point.arm(rule).unwrap_err();
         assert!(refused.is_refused() && refused.to_string().contains("another effect"), "{refused}");
     }
 }

@@ -85,10 +85,6 @@ impl Scene {
         self.source().join(name)
     }
 
-    pub(crate) fn point(&self) -> &Point<Io> {
-        &self.point
-    }
-
     /// Does `act` while `rule` is armed; how often it hit.
     pub(crate) fn under<T>(&self, rule: Rule<Io>, act: impl FnOnce() -> T) -> (T, u64) {
         let armed = self.point.arm(rule).unwrap();
