@@ -38,7 +38,7 @@ pub const fn secs(n: u64) -> Duration {
 /// A share of a population, 0 to 100, in steps of 0.0001 %.
 ///
 /// Held as parts per million, so that [`floor_of`](Percent::floor_of) is exact whatever the population.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Percent {
     ppm: u32,
