@@ -6,7 +6,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use chaos_benches::{Worker, cases};
+use chaos_benches::Worker;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// All workers start together; the time until the last is done.
@@ -37,7 +37,7 @@ fn calls(criterion: &mut Criterion) {
             .warm_up_time(Duration::from_millis(200))
             .measurement_time(Duration::from_secs(1))
             .sample_size(20);
-        for case in cases() {
+        for case in chaos_benches::calls() {
             let mut workers = (case.start)(threads).expect(case.name);
             group.bench_function(case.name, |bencher| {
                 bencher.iter_custom(|calls| match &mut workers[..] {

@@ -1,4 +1,5 @@
-//! A group commit: the undos of so many targets recorded with one write and one `fdatasync`, then struck off.
+//! A group commit: the undos of so many targets recorded with one write and one `fdatasync`, then struck off; and the
+//! sweep of what a dead run left, whose strikes share flushes as well.
 //!
 //! The disk is the one behind the directory for temporary files (`TMPDIR`). The ledger in memory, in the same run, is what
 //! all but the disk costs.
@@ -60,6 +61,35 @@ fn commit(criterion: &mut Criterion) {
     }
 }
 
+/// The run is dead as soon as its ledger is dropped; the reverts do nothing, so what is left is the sweep's own.
+fn sweep(criterion: &mut Criterion) {
+    let home = tempfile::tempdir().expect("a directory for temporary files");
+    let dir = home.path().join("ledger");
+    let undos = Undos::none().with::<FileHeld>(()).expect("one kind");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    for targets in [1, 1_000] {
+        let mut group = criterion.benchmark_group(format!("sweep {targets}"));
+        group.throughput(Throughput::Elements(targets));
+        let targets = entries(targets).expect("entries");
+        let leave = || {
+            let ledger = Ledger::open(&dir, undos.clone()).expect("a ledger");
+            ledger.record(targets.clone()).expect("a record");
+        };
+        group.bench_function("file", |bencher| {
+            bencher.iter_batched(
+                leave,
+                |()| {
+                    let swept = runtime.block_on(chaos_core::ledger::sweep(&dir, &undos)).expect("a sweep");
+                    assert!(swept.is_clean() && swept.reverted().len() == targets.len(), "{swept}");
+                    swept
+                },
+                BatchSize::PerIteration,
+            );
+        });
+        group.finish();
+    }
+}
+
 fn quick() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(200))
@@ -67,5 +97,5 @@ fn quick() -> Criterion {
         .sample_size(20)
 }
 
-criterion_group!(name = benches; config = quick(); targets = commit);
+criterion_group!(name = benches; config = quick(); targets = commit, sweep);
 criterion_main!(benches);

@@ -1,8 +1,8 @@
 //! What is measured, shared by the programs that measure it.
 //!
-//! A [`Case`] is one way for a call to go: the bare service, a layer of ours that is off, a peer's. The program
-//! `instructions` counts its instructions under callgrind, the benchmark `layer` its time, and the test `allocations` what
-//! it allocates, so that all three speak of the same calls.
+//! A [`Case`] is one way for a call to go: the bare service, a layer of ours that is off, a peer's; or for a read, a write
+//! or a copy. The program `instructions` counts its instructions under callgrind, the benchmarks `layer` and `io` its time,
+//! and the test `allocations` what it allocates, so that all speak of the same calls.
 //!
 //! ```
 //! let bare = chaos_benches::cases().into_iter().find(|case| case.name == "bare").unwrap();
@@ -13,8 +13,11 @@
 
 mod cases;
 mod drive;
+#[cfg(target_os = "linux")]
+pub mod mount;
+mod transfer;
 
-pub use cases::{cases, layer};
+pub use cases::{calls, cases, copies, layer, transfers};
 
 use std::error::Error;
 

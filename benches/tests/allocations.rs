@@ -1,12 +1,12 @@
-//! What passes allocates nothing: off, armed and not matching, matching with the dice against it.
+//! What passes allocates nothing: off, armed and not matching, matching with the dice against it; a call, a read, a copy.
 
-use chaos_benches::cases;
+use chaos_benches::{cases, copies};
 
 const CALLS: u64 = 100;
 
 #[test]
 fn only_what_says_so_allocates() {
-    for case in cases() {
+    for case in [cases(), copies()].concat() {
         let mut workers = (case.start)(1).unwrap();
         // The first call may set up what a thread keeps.
         workers[0](1);

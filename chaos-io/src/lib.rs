@@ -37,18 +37,21 @@
 //! | [`effect`] | the faults: rules, all of them at the root of the crate too |
 //! | [`reader`], [`writer`], [`stream`] | the wrappers over tokio's traits |
 //! | [`sync`] | the same over `std::io` |
+//! | `fs` | a directory whose files and names pass a point, and that can crash (feature `fs`, Unix) |
 //! | [`wrapper`] | the one type behind them, with what holds for all |
 //! | `data` | rules as data: a file, an admin route (feature `rules`) |
 //!
 //! # Features
 //!
-//! No feature switches a fault on. `rules` is on by default; `fs` (syncs of tokio's files), `futures-io` and `hyper` (the
+//! No feature switches a fault on. `rules` is on by default; `fs` (tokio's files), `futures-io` and `hyper` (the
 //! wrappers over their traits) are not.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "rules")]
 pub mod data;
 pub mod effect;
+#[cfg(all(feature = "fs", unix))]
+pub mod fs;
 mod injected;
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub mod mount;
@@ -67,6 +70,8 @@ pub use effect::{
     latency_after, lost_flush, lost_sync, misdirected_seek, pending_storm, replace_range, short, slow_close,
     stuck, throttle, throttle_with_burst, torn, torn_with_error,
 };
+#[cfg(all(feature = "fs", unix))]
+pub use fs::{ChaosFile, ChaosFs};
 pub use injected::Injected;
 pub use operation::{Io, IoCall, IoKind, kind, kinds, length, matching, offset, path, path_glob};
 pub use reader::ChaosReader;

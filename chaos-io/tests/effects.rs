@@ -239,15 +239,71 @@ async fn closing_can_be_slow_and_fail() {
 }
 
 #[tokio::test]
-async fn effects_that_cannot_happen_let_pass() {
-    for rule in ["torn", "disk_full", "misdirect", "lost"] {
-        let rule: Rule<Io> = match rule {
-            "torn" => chaos_io::torn(Keep::bytes(0)),
-            "disk_full" => chaos_io::disk_full(0),
-            "misdirect" => chaos_io::misdirected_seek(1).unwrap(),
-            _ => chaos_io::lost_sync(),
-        };
-        assert_eq!(read(rule, 4).await, (b"0123456789".to_vec(), vec![4, 4, 2]));
+async fn an_effect_counts_only_operations_that_it_can_happen_to() {
+    // Reads, a write, a flush, a seek and closing: which of them match.
+    for (rule, matching) in [
+        (chaos_io::torn(Keep::bytes(9)), 1),
+        (chaos_io::disk_full(9), 1),
+        (chaos_io::misdirected_seek(1).unwrap(), 1),
+        (chaos_io::lost_sync(), 0),
+        (chaos_io::lost_flush(), 1),
+        (chaos_io::eof(), 3),
+        (chaos_io::eof().when(kind(IoKind::Write)), 0),
+        (chaos_io::eof().when(!kind(IoKind::Read)), 0),
+        (chaos_io::short(1).unwrap(), 4),
+        (chaos_io::throttle(1 << 40).unwrap(), 4),
+        // The second read takes what is owed of the first.
+        (chaos_io::duplicate(), 3),
+        (chaos_io::flip(1).unwrap(), 4),
+        (chaos_io::interrupted(), 7),
+    ] {
+        let says = rule.to_string();
+        let (point, armed) = point(rule);
+        let mut file = ChaosStream::new(io::Cursor::new(b"0123456789".to_vec()), point);
+        for _ in 0..3 {
+            let _ = file.read(&mut [0; 2]).await;
+        }
+        let _ = file.write(b"x").await;
+        let _ = file.flush().await;
+        let _ = file.seek(SeekFrom::Start(0)).await;
+        let _ = file.shutdown().await;
+        let stats = armed.stats();
+        assert_eq!((stats.matching, stats.hits), (matching, matching), "{says}");
     }
-    assert_eq!(write(chaos_io::eof().when(kind(IoKind::Write)), &[b"ab"]).await.0, b"ab");
+}
+
+#[tokio::test]
+async fn numbers_count_what_can_be_hit() {
+    let (point, armed) = point(chaos_io::short(1).unwrap().nth("2").unwrap());
+    let mut writer = ChaosWriter::new(Vec::new(), point);
+    assert_eq!(writer.write(b"abc").await.unwrap(), 3);
+    for _ in 0..5 {
+        writer.flush().await.unwrap();
+    }
+    assert_eq!(writer.write(b"def").await.unwrap(), 1);
+    assert_eq!((armed.stats().matching, armed.hits()), (2, 1));
+    assert_eq!(armed.label(), "at most 1 bytes, operations 2");
+}
+
+#[cfg(feature = "rules")]
+#[tokio::test]
+async fn rules_from_data_count_what_can_be_hit() {
+    let chaos = Chaos::seeded(7);
+    let rules = chaos_core::rules::RuleSet::from_json(
+        r#"{"version": 1, "rules": [
+            {"point": "here", "nth": "2", "effect": {"short": {"at_most": 1}}},
+            {"point": "here", "effect": "lost"},
+            {"point": "here", "effect": "eof", "when": {"not": {"kind": "seek"}}}
+        ]}"#,
+    )
+    .unwrap();
+    let mut writer = ChaosWriter::new(Vec::new(), chaos.point("here").unwrap());
+    let armed = chaos.arm_rules(&rules).unwrap();
+    writer.flush().await.unwrap();
+    assert_eq!(writer.write(b"abc").await.unwrap(), 3);
+    writer.flush().await.unwrap();
+    assert_eq!(writer.write(b"def").await.unwrap(), 1);
+    writer.shutdown().await.unwrap();
+    let counts: Vec<_> = armed.iter().map(|rule| rule.stats()).map(|s| (s.matching, s.hits)).collect();
+    assert_eq!(counts, [(2, 1), (2, 2), (0, 0)]);
 }

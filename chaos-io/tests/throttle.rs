@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chaos_core::Chaos;
-use chaos_core::units::{ms, secs};
+use chaos_core::units::{ms, secs, us};
 use chaos_io::{ChaosReader, ChaosStream, ChaosWriter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, empty, repeat, sink};
 use tokio::time::Instant;
@@ -44,17 +44,25 @@ async fn reads_and_writes_from_a_kilobyte_to_a_gigabyte_per_second() {
 
 #[tokio::test(start_paused = true)]
 async fn smooth_at_ten_milliseconds_from_the_first_on() {
-    let point = Chaos::seeded(7).point("line").unwrap();
-    let _slow = point.arm(chaos_io::throttle(1_000_000).unwrap()).unwrap();
-    let mut reader = ChaosReader::new(repeat(7), point);
-    let (mut buf, mut sum) = ([0; 4096], 0_u64);
-    let begun = Instant::now();
-    while begun.elapsed() < secs(1) {
-        sum += reader.read(&mut buf).await.unwrap() as u64;
-        let carried = begun.elapsed().as_micros() as u64;
-        // A grain, and the millisecond to which tokio's paused clock rounds.
-        assert!(sum <= carried + 100, "{sum} bytes after {carried} us: something was free");
-        assert!(sum + 11_000 >= carried, "{sum} bytes after {carried} us: it stood still");
+    for rate in [1_000_u64, 44_100, 1_000_000, 50_000_000, 1_000_000_000] {
+        let point = Chaos::seeded(7).point("line").unwrap();
+        let _slow = point.arm(chaos_io::throttle(rate).unwrap()).unwrap();
+        let mut reader = ChaosReader::new(repeat(7), point);
+        let (mut buf, mut sum) = (vec![0; 65_536], 0_u64);
+        let long = if rate == 1_000_000_000 { ms(200) } else { secs(1) };
+        let begun = Instant::now();
+        while begun.elapsed() < long {
+            sum += reader.read(&mut buf).await.unwrap() as u64;
+            let carried = |time: Duration| rate * time.as_micros() as u64 / 1_000_000;
+            let now = carried(begun.elapsed());
+            // Waits below 100 us are left to the next one.
+            assert!(
+                sum <= now + carried(us(100)) + 1,
+                "{rate}: {sum} bytes in place of {now}: some were free"
+            );
+            // A grain, and the millisecond to which tokio's paused clock rounds.
+            assert!(sum + carried(ms(11)) >= now, "{rate}: {sum} bytes in place of {now}: it stood still");
+        }
     }
 }
 

@@ -11,6 +11,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("flaky_reader", &[]),
     ("slow_disk", &[]),
     ("doctor", &[]),
+    ("torn_wal", &[]),
 ];
 
 pub fn all() -> Result {

@@ -3,12 +3,10 @@
 use std::error::Error;
 use std::future::{Ready, ready};
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chaos_core::point::{Operation, Rule};
-use chaos_core::{Chaos, Delay, Point};
+use chaos_core::{Chaos, Delay, Rule};
 use chaos_net::call::{self, Call};
 use chaos_net::{ChaosLayer, request};
 use http::{Request, Response, Uri};
@@ -113,7 +111,7 @@ fn not_matching() -> Rule<Number> {
 
 fn with(rules: Vec<Rule<Number>>, workers: usize) -> Result {
     let point = Chaos::seeded(7).point("bench")?;
-    let armed = arm(&point, rules)?;
+    let armed = super::arm(&point, rules)?;
     Ok(calls(&ChaosLayer::call(point).layer(bare()), number, armed, workers))
 }
 
@@ -133,15 +131,6 @@ fn get(_: u64) -> Request<()> {
 
 fn with_http(rules: Vec<Rule<chaos_net::Http>>, workers: usize) -> Result {
     let point = Chaos::seeded(7).point("bench")?;
-    let armed = arm(&point, rules)?;
+    let armed = super::arm(&point, rules)?;
     Ok(calls(&ChaosLayer::http(point).error_from().layer(web()), get, armed, workers))
-}
-
-/// Guards that live as long as the workers.
-fn arm<Op: Operation + 'static>(
-    point: &Point<Op>,
-    rules: Vec<Rule<Op>>,
-) -> Result<Arc<impl Sized + use<Op>>> {
-    let armed = rules.into_iter().map(|rule| point.arm(rule)).collect::<chaos_core::Result<Vec<_>>>()?;
-    Ok(Arc::new(armed))
 }

@@ -49,7 +49,8 @@
 //!         (file, lock, header,    (one write,                               (one write,  (unlink,
 //!          fsync, fsync dir)       fdatasync)                                fdatasync)   fsync dir, unlock)
 //!
-//! sweep:  for each file whose lock can be had: read -> newest first: revert, observe, strike -> unlink, fsync dir
+//! sweep:  for each file whose lock can be had: read -> newest first: revert, observe -> strike -> unlink, fsync dir
+//!         (up to 64 strikes of a file, or those of 50 ms: one write, one fdatasync)
 //! ```
 //! One file per run, `<run id>.ledger`, held with `flock(2)` from its making to its end. Lines are appended and never
 //! changed; the form of a line is described in `format.rs`. With nothing open a long file is cut back to its header.
@@ -66,7 +67,8 @@
 //! - A run that lives is never swept, and two sweeps never revert the same entry at once.
 //! - Newest first, over all dead runs (up to 128 at once). An older change is not reverted while a newer one of the
 //!   same kind to the same target could not be, or is held by a live run.
-//! - A sweep that is killed, dropped or fails half-way is finished by the next.
+//! - A sweep that is killed, dropped or fails half-way is finished by the next. Strikes become durable in the order of the
+//!   reverts, so what a killed one has reverted and not struck is reverted again in the same order.
 //! - Data only: a file can name a registered kind and give it its fields, nothing else. The directory and the files must
 //!   belong to this user or root and be writable by nobody else; no symbolic link is followed.
 //!
@@ -106,6 +108,7 @@ mod journal;
 mod look;
 mod run_file;
 mod run_id;
+mod strikes;
 mod survey;
 mod sweep;
 mod swept;

@@ -51,9 +51,15 @@ impl RunFile {
     }
 
     /// The file of a dead run. `end` is where its readable part ends.
-    pub(super) fn adopt(dir: Arc<LedgerDir>, run: RunId, lock: Locked, end: u64) -> Result<Self> {
+    pub(super) fn adopt(
+        dir: Arc<LedgerDir>,
+        run: RunId,
+        lock: Locked,
+        end: u64,
+        medium: impl FnOnce(File) -> Box<dyn Medium>,
+    ) -> Result<Self> {
         let len = lock.0.metadata()?.len();
-        let appender = Appender::new(Box::new(lock.0.try_clone()?), len);
+        let appender = Appender::new(medium(lock.0.try_clone()?), len);
         let torn_at = (end < len).then_some(end);
         Ok(Self { dir, run, appender, header_len: 0, torn_at, _lock: lock })
     }

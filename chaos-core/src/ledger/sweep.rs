@@ -1,15 +1,18 @@
 //! [`sweep`]: reverting what dead runs left behind.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::append::Medium;
 use super::dir::{Access, LedgerDir};
 use super::found::{Found, Kept};
 use super::look::{Dead, look};
 use super::run_file::RunFile;
 use super::run_id::RunId;
+use super::strikes::{Held, Strikes};
 use super::survey::Survey;
 use super::swept::{Failed, Swept};
 use super::undos::Undos;
@@ -77,10 +80,12 @@ impl Sweep {
         self
     }
 
-    /// Reverts what dead runs left, newest first, each struck when it was seen to be gone. Each entry is tried once:
-    /// the next sweep is the next try. A missing directory is a clean one.
+    /// Reverts what dead runs left, newest first, and strikes what was seen to be gone. Each entry is tried once: the
+    /// next sweep is the next try. A missing directory is a clean one.
     ///
-    /// Dropping the future is safe: what is struck is struck, the next sweep does the rest.
+    /// Strikes of one file share a flush, up to 64 of them or for 50 ms: a sweep that is killed may have reverted so much
+    /// without having struck it, and the next one reverts it again, which by the contract of [`Undo`](crate::Undo) does
+    /// no harm. Dropping the future is safe: what was reverted is struck, the next sweep does the rest.
     ///
     /// # Errors
     /// When the directory cannot be read, or others may write to it. What happens to a single file or entry is in
@@ -89,6 +94,14 @@ impl Sweep {
     /// # Panics
     /// Outside a tokio runtime with time enabled.
     pub async fn run(&self, undos: &Undos) -> Result<Swept> {
+        self.run_on(undos, &|file| Box::new(file)).await
+    }
+
+    pub(super) async fn run_on(
+        &self,
+        undos: &Undos,
+        medium: &(dyn Fn(File) -> Box<dyn Medium> + Sync),
+    ) -> Result<Swept> {
         let mut swept = Swept::default();
         let Some(dir) = LedgerDir::open(&self.dir)?.map(Arc::new) else { return Ok(swept) };
         let names = dir.names()?;
@@ -108,7 +121,8 @@ impl Sweep {
             holds.add_in_use(&look.in_use);
             swept.live.extend(look.live);
             swept.kept.extend(look.kept);
-            self.batch(&dir, look.dead, undos, &mut holds, &mut swept).await;
+            let (strikes, jobs) = adopt(&dir, look.dead, medium, &mut swept);
+            self.batch(strikes, jobs, undos, &mut holds, &mut swept).await;
         }
         Ok(swept)
     }
@@ -143,39 +157,24 @@ impl Sweep {
 
     async fn batch(
         &self,
-        dir: &Arc<LedgerDir>,
-        dead: Vec<Dead>,
+        mut strikes: Strikes,
+        jobs: Vec<(usize, Found)>,
         undos: &Undos,
         holds: &mut Holds,
         swept: &mut Swept,
     ) {
-        let mut files = Vec::with_capacity(dead.len());
-        let mut jobs = Vec::new();
-        for Dead { run, lock, open, end, damaged } in dead {
-            match RunFile::adopt(dir.clone(), run, lock, end) {
-                Ok(file) => {
-                    jobs.extend(open.into_iter().map(|found| (files.len(), found)));
-                    files.push(Held { file, left: 0, damaged, unstruck: None });
-                }
-                Err(err) => swept.kept.push(Kept { path: dir.path_of(run), line: None, why: err.chain() }),
-            }
-        }
-        newest_first(&mut jobs, |(_, found)| found);
-        for (held, _) in &jobs {
-            files[*held].left += 1;
-        }
         for (held, found) in jobs {
             if !undos.knows(found.entry().kind()) {
                 swept.unknown.push(found);
                 continue;
             }
             let done = match holds.check(&found) {
-                Ok(()) => undos.put_back(found.entry(), self.limit).await,
+                Ok(()) => strikes.during(undos.put_back(found.entry(), self.limit)).await,
                 Err(held_back) => Err(held_back),
             };
             match done {
                 Ok(()) => {
-                    files[held].strike(&found);
+                    strikes.add(held, &found);
                     swept.reverted.push(found);
                 }
                 Err(error) => {
@@ -184,37 +183,31 @@ impl Sweep {
                 }
             }
         }
-        for held in files {
-            held.finish(swept);
+        strikes.finish(swept);
+    }
+}
+
+/// Takes over the files of the dead runs; what is to be reverted, newest first, each with the number of its file.
+fn adopt(
+    dir: &Arc<LedgerDir>,
+    dead: Vec<Dead>,
+    medium: &(dyn Fn(File) -> Box<dyn Medium> + Sync),
+    swept: &mut Swept,
+) -> (Strikes, Vec<(usize, Found)>) {
+    let mut files = Vec::with_capacity(dead.len());
+    let mut jobs = Vec::new();
+    for Dead { run, lock, open, end, damaged } in dead {
+        match RunFile::adopt(dir.clone(), run, lock, end, medium) {
+            Ok(file) => {
+                let held = Held::new(file, open.len(), damaged);
+                jobs.extend(open.into_iter().map(|found| (files.len(), found)));
+                files.push(held);
+            }
+            Err(err) => swept.kept.push(Kept { path: dir.path_of(run), line: None, why: err.chain() }),
         }
     }
-}
-
-#[derive(Debug)]
-struct Held {
-    file: RunFile,
-    /// Entries that are not reverted.
-    left: usize,
-    damaged: bool,
-    unstruck: Option<Error>,
-}
-
-impl Held {
-    fn strike(&mut self, found: &Found) {
-        self.left -= 1;
-        // Not the end: removing the file needs no room, and reverting once more does no harm.
-        self.unstruck = self.file.strike(vec![found.id().number()]).err().or(self.unstruck.take());
-    }
-
-    fn finish(self, swept: &mut Swept) {
-        let path = self.file.path();
-        let trouble = if self.left == 0 && !self.damaged {
-            self.file.remove().inspect(|()| swept.removed += 1).err()
-        } else {
-            self.unstruck.map(|err| err.context("what was reverted could not be struck"))
-        };
-        swept.kept.extend(trouble.map(|err| Kept { path, line: None, why: err.chain() }));
-    }
+    newest_first(&mut jobs, |(_, found)| found);
+    (Strikes::new(files), jobs)
 }
 
 /// Entries that must wait, because a newer change of the same kind to the same target is still in force: reverted out

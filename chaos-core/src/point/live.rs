@@ -66,7 +66,7 @@ impl<Op: Operation> Live<Op> {
             label: label.into(),
             clock: clock.clone(),
             stream,
-            matcher: rule.matcher.clone(),
+            matcher: rule.asked.clone(),
             ordinals: occurrence.ordinals,
             threshold: occurrence.threshold(),
             limits: Limits::new(occurrence.budget, occurrence.at_once),

@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-#[cfg(feature = "rules")]
 use super::matcher::Matcher;
 #[cfg(feature = "rules")]
 use crate::error::{Error, Result};
@@ -24,6 +23,15 @@ pub trait Operation: Sized + Send + Sync {
     /// One line for plans and reports.
     fn describe(effect: &Self::Effect) -> String {
         format!("{effect:?}")
+    }
+
+    /// Which operations `effect` can happen to; `None` is all of them.
+    ///
+    /// A rule asks this with its own matcher, before numbers and dice: an operation that the effect cannot happen to does
+    /// not match, is not counted and moves no draw. Plans and reports do not name it.
+    fn happens_to(effect: &Self::Effect) -> Option<Matcher<Self>> {
+        let _ = effect;
+        None
     }
 
     /// What the wrapper must be able to do to carry `effect` out.
@@ -62,6 +70,18 @@ impl Abilities {
     pub const NONE: Self = Self(0);
     /// It can make an error of the caller's type.
     pub const ERROR: Self = Self(1);
+
+    /// One of four abilities that an operation type gives a meaning of its own; `n` is 0 to 3.
+    pub const fn own(n: u8) -> Self {
+        assert!(n < 4, "an operation type has four abilities of its own");
+        Self(0x10 << n)
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     /// Whether all of `needed` is there.
     #[inline]

@@ -11,6 +11,7 @@ use super::operation::{Abilities, Operation};
 use super::rule::{Action, Rule};
 use super::stats::RuleStats;
 use crate::chaos::Shared;
+use crate::dice::Dice;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Swap};
@@ -69,6 +70,11 @@ impl<Op: Operation> Point<Op> {
     /// The name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// The dice of its handle, for draws of a wrapper of one's own.
+    pub fn dice(&self) -> Dice {
+        self.inner.shared.dice
     }
 
     /// Arms a rule. It acts until the guard is reverted or dropped.
@@ -131,12 +137,15 @@ impl<Op: Operation> Point<Op> {
         let Action::Effect(effect) = &rule.action else { return None };
         let able = Abilities::from_bits(self.inner.abilities.load(Ordering::Relaxed) as u8);
         let attached = self.inner.attached.load(Ordering::Relaxed) > 0;
-        (attached && !able.cover(Op::needs(effect.effect()))).then(|| {
-            Error::refused(format!(
-                "{} at point {:?} needs a way to make the caller's error: give the wrapper there one",
-                Op::describe(effect.effect()),
-                self.name()
-            ))
+        let needs = Op::needs(effect.effect());
+        (attached && !able.cover(needs)).then(|| {
+            let lacking = if needs.cover(Abilities::ERROR) && !able.cover(Abilities::ERROR) {
+                "needs a way to make the caller's error: give the wrapper there one"
+            } else {
+                "is more than what stands there can do: choose another effect, or another point"
+            };
+            let effect = Op::describe(effect.effect());
+            Error::refused(format!("{effect} at point {:?} {lacking}", self.name()))
         })
     }
 

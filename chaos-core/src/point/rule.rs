@@ -19,7 +19,10 @@ use crate::sync::Arc;
 #[must_use = "a rule does nothing until it is armed at a point"]
 pub struct Rule<Op: Operation> {
     pub(crate) name: Option<String>,
-    pub(crate) matcher: Option<Matcher<Op>>,
+    // As it was said, for plans, reports and the name.
+    matcher: Option<Matcher<Op>>,
+    // That, and what the effect can happen to.
+    pub(crate) asked: Option<Matcher<Op>>,
     pub(crate) occurrence: Occurrence,
     pub(crate) action: Action<Op>,
     pub(crate) on_revert: OnRevert,
@@ -82,13 +85,15 @@ impl<Op: Operation + 'static> Rule<Op> {
 
     /// An effect on each operation it hits.
     pub fn effect(effect: Op::Effect) -> Self {
-        Self::of(Action::Effect(Arc::new(Has(effect))))
+        let asked = Op::happens_to(&effect);
+        Self { asked, ..Self::of(Action::Effect(Arc::new(Has(effect)))) }
     }
 
     fn of(action: Action<Op>) -> Self {
         Self {
             name: None,
             matcher: None,
+            asked: None,
             occurrence: Occurrence::default(),
             action,
             on_revert: OnRevert::default(),
@@ -104,12 +109,14 @@ impl<Op: Operation + 'static> Rule<Op> {
         Ok(self)
     }
 
-    /// Only operations that match; said twice, both must.
+    /// Only operations that match, of those that the effect can happen to; said twice, both must.
     pub fn when(mut self, matcher: Matcher<Op>) -> Self {
-        self.matcher = Some(match self.matcher.take() {
+        let both = |already: Option<Matcher<Op>>, matcher| match already {
             Some(already) => already & matcher,
             None => matcher,
-        });
+        };
+        self.asked = Some(both(self.asked.take(), matcher.clone()));
+        self.matcher = Some(both(self.matcher.take(), matcher));
         self
     }
 
@@ -237,6 +244,7 @@ impl<Op: Operation> Clone for Rule<Op> {
         Self {
             name: self.name.clone(),
             matcher: self.matcher.clone(),
+            asked: self.asked.clone(),
             occurrence: self.occurrence.clone(),
             action: self.action.clone(),
             on_revert: self.on_revert,

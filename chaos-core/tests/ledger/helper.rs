@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use chaos_core::ledger::{Entry, EntryId, Found, Survey, Swept, survey, sweep};
 use chaos_core::{Error, Ledger, Result, Undo, Undos};
+use rustix::process::{Signal, getpid, kill_process};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,8 @@ pub(crate) enum Act {
     Hang,
     /// Says it is done and does nothing.
     Lie,
+    /// Ends the process as SIGKILL does.
+    Die,
     /// Waits for the semaphore, after adding to the other one.
     Wait {
         at: Arc<Semaphore>,
@@ -74,6 +77,7 @@ impl Undo for FileHeld {
             Some(Act::Panic) => panic!("an undo that panics"),
             Some(Act::Hang) => std::future::pending().await,
             Some(Act::Lie) => return Ok(()),
+            Some(Act::Die) => kill_process(getpid(), Signal::KILL).map_err(std::io::Error::from)?,
             Some(Act::Wait { at, go }) => {
                 at.add_permits(1);
                 go.acquire().await.unwrap().forget();

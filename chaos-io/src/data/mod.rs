@@ -29,8 +29,8 @@
 //! | `"lost"` | `flush`, `sync` |
 //! | `{"misdirected_seek": {"by": -3}}` | `seek` |
 //!
-//! Say `when` for effects that do not happen to all kinds: an operation that an effect cannot happen to passes and is
-//! counted as hit.
+//! Without `when`, a rule is about all operations that its effect happens to; one that it cannot happen to passes and is
+//! not counted.
 
 mod effect;
 mod matcher;

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use chaos_core::{Error, Result, Rule};
 
 use super::{Effect, rule};
-use crate::operation::{Io, IoKind, kind};
+use crate::operation::Io;
 
 /// Attributes that a mount answers in the place of a file's own; those that are not given stay the file's.
 ///
@@ -38,7 +38,7 @@ pub fn attributes(attributes: Attributes) -> Result<Rule<Io>> {
             "no attribute is given to answer: name a size, a mode, an owner, links or a time",
         ));
     }
-    Ok(rule(Effect::Attributes(attributes)).when(kind(IoKind::Stat)))
+    Ok(rule(Effect::Attributes(attributes)))
 }
 
 impl Attributes {

@@ -8,7 +8,7 @@ use chaos_core::dice::Rolls;
 use chaos_core::{Error, Probability, Result, Rule};
 use rand::Rng;
 
-use super::{Effect, rule, transfers};
+use super::{Effect, rule};
 use crate::operation::Io;
 
 /// The most bytes that can be asked for by number.
@@ -39,7 +39,7 @@ pub fn replace_range(offset: u64, bytes: impl Into<Vec<u8>>) -> Result<Rule<Io>>
 }
 
 fn ruled(corrupt: Corrupt) -> Rule<Io> {
-    rule(Effect::Corrupt(corrupt)).when(transfers())
+    rule(Effect::Corrupt(corrupt))
 }
 
 #[derive(Debug, Clone)]

@@ -7,14 +7,14 @@ use chaos_core::Rule;
 
 use super::per_rule::PerRule;
 use super::{Effect, rule};
-use crate::operation::{Io, IoKind, kind};
+use crate::operation::Io;
 
 /// Writes go on for so many bytes, all writers under the rule together, and then fail with ENOSPC
 /// ([`StorageFull`](std::io::ErrorKind::StorageFull)). The write that meets the end is short, as POSIX has it.
 ///
 /// With 0 the disk is full at once. The room is counted from the arming of the rule and given back by its revert.
 pub fn disk_full(after_bytes: u64) -> Rule<Io> {
-    rule(Effect::DiskFull(DiskFull::new(after_bytes))).when(kind(IoKind::Write))
+    rule(Effect::DiskFull(DiskFull::new(after_bytes)))
 }
 
 #[derive(Debug, Clone)]

@@ -16,7 +16,8 @@ pub fn lost_flush() -> Rule<Io> {
 
 /// Syncs (fsync, fdatasync) are acknowledged and not done.
 ///
-/// The wrappers know a sync where it is made through them; no wrapper of one file can lose what the kernel holds.
+/// The wrappers know a sync where it is made through them; no wrapper of one file can lose what the kernel holds. A
+/// `ChaosFs` that simulates crashes (feature `fs`) can: what such a sync did not make certain, a crash may lose.
 pub fn lost_sync() -> Rule<Io> {
     rule(Effect::Lost).when(kind(IoKind::Sync))
 }

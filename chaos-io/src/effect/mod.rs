@@ -1,7 +1,7 @@
 //! The faults: rules for [`Io`] operations, and how each effect is carried out on bytes.
 //!
-//! The functions are at the root of the crate too. Each makes a rule for the kinds of operation that it can happen to;
-//! [`when`](Rule::when) narrows it further.
+//! The functions are at the root of the crate too. Each makes a rule; [`when`](Rule::when) says which operations it is
+//! about. An effect hits and counts operations of the kinds that it can happen to only: `short` never matches a flush.
 //!
 //! ```
 //! use chaos_core::{Delay, units::ms};
@@ -15,8 +15,15 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 //!
-//! An effect read from data has no kind of operation of its own: say `when`. Where it cannot happen (a torn read), the
-//! operation passes and is counted as hit.
+//! | effect | happens to |
+//! |---|---|
+//! | errors, `stuck`, `pending_storm`, delays | all kinds |
+//! | `throttle`, `short`, `duplicate`, `corrupt`, `flip`, `replace_range` | reads and writes |
+//! | `torn`, `disk_full` | writes |
+//! | `eof` | reads |
+//! | `lost_flush`, `lost_sync` | flushes, syncs |
+//! | `misdirected_seek` | seeks |
+//! | `attributes` | stats |
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 mod attributes;
@@ -37,9 +44,12 @@ mod wait;
 
 use std::fmt;
 
-use chaos_core::{Matcher, Rule};
+use chaos_core::Rule;
+use chaos_core::point::Abilities;
 
-use crate::operation::{Io, IoKind, kind};
+#[cfg(all(feature = "mount", target_os = "linux"))]
+use crate::operation::MOUNT;
+use crate::operation::{Io, IoKind, WRAPPER};
 
 #[cfg(all(feature = "mount", target_os = "linux"))]
 pub use attributes::{Attributes, attributes};
@@ -102,6 +112,34 @@ pub(crate) enum Effect {
     Misdirect(i64),
 }
 
+impl Effect {
+    /// What can carry it out.
+    pub(crate) fn needs(&self) -> Abilities {
+        match self {
+            Self::PendingStorm(_) | Self::Duplicate | Self::Misdirect(_) => WRAPPER,
+            #[cfg(all(feature = "mount", target_os = "linux"))]
+            Self::Attributes(_) => MOUNT,
+            _ => Abilities::ERROR,
+        }
+    }
+
+    /// The kinds of operation that it can happen to; `None` is all of them.
+    pub(crate) fn kinds(&self) -> Option<&'static [IoKind]> {
+        match self {
+            Self::Fail(_) | Self::Stuck | Self::PendingStorm(_) => None,
+            Self::Throttle(_) | Self::Short(_) | Self::Corrupt(_) | Self::Duplicate => {
+                Some(&[IoKind::Read, IoKind::Write])
+            }
+            Self::Torn(_) | Self::DiskFull(_) => Some(&[IoKind::Write]),
+            Self::Eof => Some(&[IoKind::Read]),
+            Self::Lost => Some(&[IoKind::Flush, IoKind::Sync]),
+            #[cfg(all(feature = "mount", target_os = "linux"))]
+            Self::Attributes(_) => Some(&[IoKind::Stat]),
+            Self::Misdirect(_) => Some(&[IoKind::Seek]),
+        }
+    }
+}
+
 impl fmt::Display for IoEffect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -125,9 +163,4 @@ impl fmt::Display for IoEffect {
 
 fn rule(effect: Effect) -> Rule<Io> {
     Rule::effect(IoEffect(effect))
-}
-
-/// What moves bytes.
-fn transfers() -> Matcher<Io> {
-    kind(IoKind::Read) | kind(IoKind::Write)
 }

@@ -3,7 +3,7 @@
 use chaos_core::{Error, Result, Rule};
 
 use super::{Effect, rule};
-use crate::operation::{Io, IoKind, kind};
+use crate::operation::Io;
 
 /// Seeks land so many bytes from where they say: what follows is read from, or written to, the wrong place. A place
 /// before the start is the start.
@@ -11,7 +11,7 @@ use crate::operation::{Io, IoKind, kind};
 /// # Errors
 /// Zero.
 pub fn misdirected_seek(by: i64) -> Result<Rule<Io>> {
-    Ok(rule(misdirection(by)?).when(kind(IoKind::Seek)))
+    misdirection(by).map(rule)
 }
 
 pub(crate) fn misdirection(by: i64) -> Result<Effect> {

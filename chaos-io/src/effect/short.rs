@@ -2,7 +2,7 @@
 
 use chaos_core::{Error, Result, Rule};
 
-use super::{Effect, rule, transfers};
+use super::{Effect, rule};
 use crate::operation::Io;
 
 /// Reads and writes move at most so many bytes and say so, as POSIX allows them to at any time.
@@ -10,7 +10,7 @@ use crate::operation::Io;
 /// # Errors
 /// Zero: a read of no bytes is [`eof`](crate::eof).
 pub fn short(at_most: usize) -> Result<Rule<Io>> {
-    Ok(rule(self::at_most(at_most)?).when(transfers()))
+    self::at_most(at_most).map(rule)
 }
 
 pub(crate) fn at_most(bytes: usize) -> Result<Effect> {

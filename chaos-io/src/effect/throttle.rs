@@ -14,7 +14,7 @@ use chaos_core::{Error, Result, Rule};
 use tokio::time::Instant;
 
 use super::per_rule::PerRule;
-use super::{Effect, rule, transfers};
+use super::{Effect, rule};
 use crate::operation::Io;
 
 /// What one operation may carry, and how much lateness is made up for.
@@ -35,7 +35,7 @@ pub fn throttle(bytes_per_second: u64) -> Result<Rule<Io>> {
 /// # Errors
 /// A rate of zero.
 pub fn throttle_with_burst(bytes_per_second: u64, burst: u64) -> Result<Rule<Io>> {
-    Ok(rule(Effect::Throttle(Throttle::try_new(bytes_per_second, burst)?)).when(transfers()))
+    Throttle::try_new(bytes_per_second, burst).map(|throttle| rule(Effect::Throttle(throttle)))
 }
 
 #[derive(Debug, Clone)]

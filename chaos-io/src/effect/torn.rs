@@ -8,17 +8,17 @@ use chaos_core::{Error, Probability, Result, Rule};
 use rand::Rng;
 
 use super::{Effect, Fail, rule};
-use crate::operation::{Io, IoKind, kind};
+use crate::operation::Io;
 
 /// Writes reach what is below only up to `keep`, and are acknowledged in full: the rest is lost in silence, as when power
 /// fails between two sectors.
 pub fn torn(keep: Keep) -> Rule<Io> {
-    rule(Effect::Torn(Torn { keep, error: None })).when(kind(IoKind::Write))
+    rule(Effect::Torn(Torn { keep, error: None }))
 }
 
 /// Writes reach what is below only up to `keep`, and fail.
 pub fn torn_with_error(keep: Keep, error: io::ErrorKind) -> Rule<Io> {
-    rule(Effect::Torn(Torn { keep, error: Some(Fail::Kind(error)) })).when(kind(IoKind::Write))
+    rule(Effect::Torn(Torn { keep, error: Some(Fail::Kind(error)) }))
 }
 
 /// How much of a torn write arrives.

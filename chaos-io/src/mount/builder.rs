@@ -1,5 +1,6 @@
 //! [`Mount`]: a mount about to be made.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +28,12 @@ pub struct Mount {
     ledger: Option<Arc<Ledger>>,
     ttl: Duration,
     direct: bool,
-    threads: usize,
+    threads: NonZero<usize>,
 }
 
 impl Mount {
     /// The directory `source`, to be seen at the empty directory `mount_point` as well.
     pub fn new(source: impl AsRef<Path>, mount_point: impl AsRef<Path>, point: Point<Io>) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             source: source.as_ref().to_owned(),
             mount_point: mount_point.as_ref().to_owned(),
@@ -43,7 +43,7 @@ impl Mount {
             ledger: None,
             ttl: Duration::ZERO,
             direct: true,
-            threads: processors.clamp(4, 16),
+            threads: Self::usual_threads(),
         }
     }
 
@@ -80,6 +80,24 @@ impl Mount {
         self
     }
 
+    /// How many threads serve requests; unless said otherwise one for each processor, at least 2 and at most 16.
+    ///
+    /// The kernel wakes them in turn, so threads beyond the processors slow every request down: it is served by one that
+    /// slept longest, often on another processor than the program's. What a rule holds, and what is flushed, waits
+    /// elsewhere and needs none of them; more are for a source that is slow itself (a disk that is read with nothing
+    /// cached), of which each thread serves one request at a time.
+    pub fn threads(mut self, threads: NonZero<usize>) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// The number of [`threads`](Mount::threads) unless said otherwise.
+    pub fn usual_threads() -> NonZero<usize> {
+        const LEAST: NonZero<usize> = NonZero::new(2).unwrap();
+        const MOST: NonZero<usize> = NonZero::new(16).unwrap();
+        std::thread::available_parallelism().unwrap_or(LEAST).clamp(LEAST, MOST)
+    }
+
     /// Looks, records, arms and mounts. When this returns, the mount is seen in the kernel's table.
     ///
     /// # Errors
@@ -104,7 +122,7 @@ impl Mount {
         let mut mounted = Mounted::new(undo, self.point, kept, close);
         let front = Front { source: Arc::new(pass_through), gate, ttl: self.ttl, direct: self.direct };
         device::mount(&device, mounted.undo())?;
-        mounted.served_by(device::serve(device, front, self.threads, &mount_point)?);
+        mounted.served_by(device::serve(device, front, self.threads.get(), &mount_point)?);
         if mounted.undo().lines()?.is_empty() {
             return Err(Error::failed(format!("{} was mounted, but is not seen", mount_point.display())));
         }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,9 +49,15 @@ impl Front {
     ) where
         A: FnOnce() + Send + 'static,
     {
-        let (source, owned) = (Arc::clone(&self.source), name.to_owned());
-        let path = || self.source.path_of(parent.0, name);
-        self.gate.pass(IoCall::new(kind), path, move |happening| work(happening, &source, &owned));
+        let path = |root: &Path| self.source.path_of(root, parent.0, name);
+        match self.gate.decide(IoCall::new(kind), path) {
+            // Without a copy of the name, which belongs to the session's buffer.
+            None => work(&Happening::default(), &self.source, name)(),
+            Some(hit) => {
+                let (source, name) = (Arc::clone(&self.source), name.to_owned());
+                self.gate.carry_out(hit, 0, move |happening| work(happening, &source, &name));
+            }
+        }
     }
 
     /// What is done to an inode.
@@ -62,8 +69,13 @@ impl Front {
     ) where
         A: FnOnce() + Send + 'static,
     {
-        let source = Arc::clone(&self.source);
-        self.gate.pass(call, || self.source.path(ino.0), move |happening| work(happening, &source));
+        match self.gate.decide(call, |root| self.source.path(root, ino.0)) {
+            None => work(&Happening::default(), &self.source)(),
+            Some(hit) => {
+                let source = Arc::clone(&self.source);
+                self.gate.carry_out(hit, call.len, move |happening| work(happening, &source));
+            }
+        }
     }
 
     /// What is slow by itself, done to an inode.
@@ -76,7 +88,11 @@ impl Front {
         A: FnOnce() + Send + 'static,
     {
         let source = Arc::clone(&self.source);
-        self.gate.pass_aside(call, || self.source.path(ino.0), move |happening| work(happening, &source));
+        self.gate.pass_aside(
+            call,
+            |root| self.source.path(root, ino.0),
+            move |happening| work(happening, &source),
+        );
     }
 
     pub(super) fn make(

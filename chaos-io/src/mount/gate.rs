@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::Poll;
 
-use chaos_core::point::{Abilities, Attachment, Hit};
+use chaos_core::point::{Attachment, Hit};
 use chaos_core::{Error, Point, Result};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 
 use super::happening::Happening;
 use crate::effect::{Effect, IoEffect};
-use crate::operation::{Io, IoCall};
+use crate::operation::{Io, IoCall, MOUNT};
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -37,42 +37,28 @@ impl Gate {
             .build()
             .map_err(|err| Error::failed("no runtime could be made for the mount").with_source(err))?;
         let (close, closed) = watch::channel(false);
-        let _attached = point.attach(Abilities::ERROR);
+        let _attached = point.attach(MOUNT);
         let gate =
             Self { point, mount_point: mount_point.to_owned(), closed, runtime: Some(runtime), _attached };
         Ok((gate, close))
     }
 
-    /// What a rule has for this request; `path` is asked for when there are rules, and is from the root of the mount.
+    /// What a rule has for this request; `path` is asked for when there are rules, and is given the mount point.
     #[inline]
-    pub(super) fn decide(&self, call: IoCall<'_>, path: impl FnOnce() -> PathBuf) -> Option<Hit<Io>> {
+    pub(super) fn decide(&self, call: IoCall<'_>, path: impl FnOnce(&Path) -> PathBuf) -> Option<Hit<Io>> {
         if self.point.is_off() || *self.closed.borrow() {
             return None;
         }
-        let path = self.mount_point.join(path());
-        self.point.decide(call.on(&path), Abilities::ERROR)
+        let path = path(&self.mount_point);
+        self.point.decide(call.on(&path), MOUNT)
     }
 
-    /// Does `work`, here and now when no rule touches it; what `work` returns is the answer.
-    pub(super) fn pass<A>(
-        &self,
-        call: IoCall<'_>,
-        path: impl FnOnce() -> PathBuf,
-        work: impl FnOnce(&Happening) -> A + Send + 'static,
-    ) where
-        A: FnOnce() + Send + 'static,
-    {
-        match self.decide(call, path) {
-            None => work(&Happening::default())(),
-            Some(hit) => self.carry_out(hit, call.len, work),
-        }
-    }
-
-    /// [`pass`](Gate::pass) for what is slow by itself: it is always done on a thread of its own.
+    /// Does `work` on a thread of its own, also when no rule touches it: it is slow by itself. What `work` returns is the
+    /// answer.
     pub(super) fn pass_aside<A>(
         &self,
         call: IoCall<'_>,
-        path: impl FnOnce() -> PathBuf,
+        path: impl FnOnce(&Path) -> PathBuf,
         work: impl FnOnce(&Happening) -> A + Send + 'static,
     ) where
         A: FnOnce() + Send + 'static,
@@ -84,7 +70,7 @@ impl Gate {
         }
     }
 
-    /// Does `work` as `hit` says, when it is time.
+    /// Does `work` as `hit` says, when it is time; what `work` returns is the answer.
     pub(super) fn carry_out<A>(
         &self,
         mut hit: Hit<Io>,

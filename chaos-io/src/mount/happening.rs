@@ -87,7 +87,6 @@ impl Happening {
                 corrupt.apply(self.rolls.clone(), Some(offset), &mut changed);
                 write(&changed)
             }
-            Some(Effect::Lost) => Ok(data.len()),
             Some(Effect::DiskFull(_)) => self.take_room(data.len(), |room| write(&data[..room])),
             _ => write(data),
         }

@@ -68,13 +68,7 @@ impl Filesystem for Front {
         let changes = Changes { mode, uid, gid, size, accessed, modified };
         self.by_inode(IoCall::new(IoKind::SetAttr), ino, move |happening, source| {
             let handle = handle.map(|handle| handle.0);
-            let changed = happening.begin().and_then(|()| {
-                if happening.is_lost() {
-                    source.attributes(ino.0)
-                } else {
-                    source.change(ino.0, handle, changes)
-                }
-            });
+            let changed = happening.begin().and_then(|()| source.change(ino.0, handle, changes));
             answer!(reply, changed, |attr| |reply: ReplyAttr| reply.attr(&ttl, &attr))
         });
     }
@@ -220,7 +214,7 @@ impl Filesystem for Front {
             answer!(reply, result, |len| |reply: ReplyWrite| reply
                 .written(u32::try_from(len).unwrap_or(u32::MAX)))
         };
-        match self.gate.decide(call, || self.source.path(ino.0)) {
+        match self.gate.decide(call, |root| self.source.path(root, ino.0)) {
             // Without a copy of the bytes, which belong to the session's buffer.
             None => written(reply, self.source.write(handle.0, offset, data))(),
             Some(hit) => {

@@ -17,7 +17,8 @@ mod kind;
 mod matcher;
 mod path;
 
-use chaos_core::Operation;
+use chaos_core::point::Abilities;
+use chaos_core::{Matcher, Operation};
 
 use crate::effect::IoEffect;
 
@@ -30,6 +31,12 @@ pub use path::{path, path_glob};
 #[derive(Debug, Clone, Copy)]
 pub enum Io {}
 
+/// A wrapper: it can say `Pending`, give bytes twice, and move where a seek lands.
+pub(crate) const WRAPPER: Abilities = Abilities::ERROR.and(Abilities::own(0));
+/// A mount: it can show other attributes.
+#[cfg(all(feature = "mount", target_os = "linux"))]
+pub(crate) const MOUNT: Abilities = Abilities::ERROR.and(Abilities::own(1));
+
 impl Operation for Io {
     const NAME: &'static str = "i/o operation";
     type View<'a> = IoCall<'a>;
@@ -39,8 +46,18 @@ impl Operation for Io {
         effect.to_string()
     }
 
+    fn happens_to(effect: &IoEffect) -> Option<Matcher<Self>> {
+        let kinds = effect.0.kinds()?;
+        let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        Some(Matcher::<Self>::new(names.join(" or "), |call| kinds.contains(&call.kind)))
+    }
+
+    fn needs(IoEffect(effect): &IoEffect) -> Abilities {
+        effect.needs()
+    }
+
     #[cfg(feature = "rules")]
-    fn parse_matcher(when: &serde_json::Value) -> chaos_core::Result<chaos_core::Matcher<Self>> {
+    fn parse_matcher(when: &serde_json::Value) -> chaos_core::Result<Matcher<Self>> {
         crate::data::matcher(when)
     }
 

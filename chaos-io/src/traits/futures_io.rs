@@ -15,49 +15,54 @@ impl<T: AsyncRead, D: Direction> AsyncRead for ChaosIo<T, D> {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
-        let Faults { site, reads, .. } = this.faults;
-        if D::READS && !reads.pass(site, buf.len(), Mode::Polled) {
-            return read_held(this.inner, this.faults, cx, buf);
+        if D::READS && !this.faults.reads.are_off(&this.faults.site) {
+            return read_decided(this.inner, this.faults, cx, &mut [IoSliceMut::new(buf)]);
         }
-        let polled = this.inner.poll_read(cx, buf);
-        reads.passed(polled.is_pending());
-        site.read(count(&polled));
-        polled
+        read_through(this.faults, this.inner.poll_read(cx, buf))
     }
 
+    #[inline]
     fn poll_read_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bufs: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
-        let Faults { site, reads, .. } = this.faults;
-        if D::READS && !reads.pass(site, bufs.iter().map(|buf| buf.len()).sum(), Mode::Polled) {
-            let first = bufs.iter_mut().find(|buf| !buf.is_empty());
-            return read_held(this.inner, this.faults, cx, first.map_or(&mut [], |buf| &mut **buf));
+        if D::READS && !this.faults.reads.are_off(&this.faults.site) {
+            return read_decided(this.inner, this.faults, cx, bufs);
         }
-        let polled = this.inner.poll_read_vectored(cx, bufs);
-        reads.passed(polled.is_pending());
-        site.read(count(&polled));
-        polled
+        read_through(this.faults, this.inner.poll_read_vectored(cx, bufs))
     }
 }
 
-fn count(polled: &Poll<io::Result<usize>>) -> usize {
-    match polled {
-        Poll::Ready(Ok(bytes)) => *bytes,
-        _ => 0,
+/// Counts what was read by the object itself.
+#[inline]
+fn read_through(faults: &mut Faults, polled: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    faults.reads.passed(polled.is_pending());
+    if let Poll::Ready(Ok(bytes)) = &polled {
+        faults.site.read(*bytes);
     }
+    polled
 }
 
 #[inline(never)]
-fn read_held<T: AsyncRead>(
+fn read_decided<T: AsyncRead>(
     mut inner: Pin<&mut T>,
     faults: &mut Faults,
     cx: &mut Context<'_>,
-    buf: &mut [u8],
+    bufs: &mut [IoSliceMut<'_>],
 ) -> Poll<io::Result<usize>> {
-    let Faults { site, reads, .. } = faults;
+    let Faults { site, reads, .. } = &mut *faults;
+    if reads.pass(site, bufs.iter().map(|buf| buf.len()).sum(), Mode::Polled) {
+        let polled = match bufs {
+            [buf] => inner.poll_read(cx, buf),
+            bufs => inner.poll_read_vectored(cx, bufs),
+        };
+        return read_through(faults, polled);
+    }
+    // What a fault brings comes into the first of them: a short read.
+    let first = bufs.iter_mut().find(|buf| !buf.is_empty());
+    let buf = first.map_or(&mut [][..], |buf| &mut **buf);
     ready!(reads.poll(cx, site, buf.len(), &mut |cx, room| inner.as_mut().poll_read(cx, room)))?;
     Poll::Ready(Ok(reads.take(buf)))
 }
@@ -70,7 +75,7 @@ impl<T: AsyncBufRead, D: Direction> AsyncBufRead for ChaosIo<T, D> {
             return this.inner.poll_fill_buf(cx);
         }
         let Faults { site, reads, .. } = this.faults;
-        if reads.pass(site, 0, Mode::Polled) {
+        if reads.are_off(site) || reads.pass(site, 0, Mode::Polled) {
             let polled = this.inner.poll_fill_buf(cx);
             // Until something is consumed, it is the same read.
             reads.passed(!matches!(&polled, Poll::Ready(Ok([]) | Err(_))));
@@ -110,8 +115,8 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
         let Faults { site, writes, .. } = this.faults;
-        if D::WRITES && !writes.pass(site, || buf.len(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
         }
         let polled = this.inner.poll_write(cx, buf);
         writes.passed(site, &polled);
@@ -126,8 +131,8 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         let Faults { site, writes, .. } = this.faults;
-        if D::WRITES && !writes.pass(site, || bufs.iter().map(|buf| buf.len()).sum(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, bufs);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, bufs);
         }
         let polled = this.inner.poll_write_vectored(cx, bufs);
         writes.passed(site, &polled);
@@ -162,13 +167,18 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
 }
 
 #[inline(never)]
-fn write_held<T: AsyncWrite>(
+fn write_decided<T: AsyncWrite>(
     mut inner: Pin<&mut T>,
     faults: &mut Faults,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
     let Faults { site, writes, .. } = faults;
+    if writes.pass(site, bufs, Mode::Polled) {
+        let polled = put(inner, cx, bufs);
+        writes.passed(site, &polled);
+        return polled;
+    }
     writes.poll(cx, site, bufs, Mode::Polled, &mut |cx, bufs| put(inner.as_mut(), cx, bufs))
 }
 

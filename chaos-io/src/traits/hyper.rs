@@ -16,27 +16,39 @@ impl<T: Read, D: Direction> Read for ChaosIo<T, D> {
     #[inline]
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = self.project();
-        let Faults { site, reads, .. } = this.faults;
-        if D::READS && !reads.pass(site, buf.remaining(), Mode::Polled) {
-            return read_held(this.inner, this.faults, cx, buf);
+        if D::READS && !this.faults.reads.are_off(&this.faults.site) {
+            return read_decided(this.inner, this.faults, cx, buf);
         }
-        let polled = this.inner.poll_read(cx, buf);
-        reads.passed(polled.is_pending());
-        if polled.is_ready() {
-            site.read_uncounted();
-        }
-        polled
+        read_through(this.inner, this.faults, cx, buf)
     }
 }
 
+#[inline]
+fn read_through<T: Read>(
+    inner: Pin<&mut T>,
+    faults: &mut Faults,
+    cx: &mut Context<'_>,
+    buf: ReadBufCursor<'_>,
+) -> Poll<io::Result<()>> {
+    let polled = inner.poll_read(cx, buf);
+    faults.reads.passed(polled.is_pending());
+    if polled.is_ready() {
+        faults.site.read_uncounted();
+    }
+    polled
+}
+
 #[inline(never)]
-fn read_held<T: Read>(
+fn read_decided<T: Read>(
     mut inner: Pin<&mut T>,
     faults: &mut Faults,
     cx: &mut Context<'_>,
     mut buf: ReadBufCursor<'_>,
 ) -> Poll<io::Result<()>> {
-    let Faults { site, reads, .. } = faults;
+    let Faults { site, reads, .. } = &mut *faults;
+    if reads.pass(site, buf.remaining(), Mode::Polled) {
+        return read_through(inner, faults, cx, buf);
+    }
     ready!(reads.poll(cx, site, buf.remaining(), &mut |cx, room| {
         let mut room = ReadBuf::new(room);
         ready!(inner.as_mut().poll_read(cx, room.unfilled()))?;
@@ -55,8 +67,8 @@ impl<T: Write, D: Direction> Write for ChaosIo<T, D> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
         let Faults { site, writes, .. } = this.faults;
-        if D::WRITES && !writes.pass(site, || buf.len(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
         }
         let polled = this.inner.poll_write(cx, buf);
         writes.passed(site, &polled);
@@ -71,8 +83,8 @@ impl<T: Write, D: Direction> Write for ChaosIo<T, D> {
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
         let Faults { site, writes, .. } = this.faults;
-        if D::WRITES && !writes.pass(site, || bufs.iter().map(|buf| buf.len()).sum(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, bufs);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, bufs);
         }
         let polled = this.inner.poll_write_vectored(cx, bufs);
         writes.passed(site, &polled);
@@ -111,13 +123,18 @@ impl<T: Write, D: Direction> Write for ChaosIo<T, D> {
 }
 
 #[inline(never)]
-fn write_held<T: Write>(
+fn write_decided<T: Write>(
     mut inner: Pin<&mut T>,
     faults: &mut Faults,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
     let Faults { site, writes, .. } = faults;
+    if writes.pass(site, bufs, Mode::Polled) {
+        let polled = put(inner, cx, bufs);
+        writes.passed(site, &polled);
+        return polled;
+    }
     writes.poll(cx, site, bufs, Mode::Polled, &mut |cx, bufs| put(inner.as_mut(), cx, bufs))
 }
 

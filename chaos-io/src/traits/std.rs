@@ -12,34 +12,48 @@ use crate::wrapper::{Both, ChaosIo, Direction, Faults, Mode, Plain, ReadsOnly, S
 impl<T: Read, D: Direction> Read for ChaosIo<T, D> {
     #[inline]
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let Faults { site, reads, .. } = &mut self.faults;
-        if D::READS && !reads.pass(site, buf.len(), Mode::Blocking) {
-            return self.read_held(buf);
+        if D::READS && !self.faults.reads.are_off(&self.faults.site) {
+            return self.read_decided(&mut [IoSliceMut::new(buf)]);
         }
         let bytes = self.inner.read(buf)?;
-        site.read(bytes);
-        reads.passed(false);
-        Ok(bytes)
+        Ok(self.faults.read_through(bytes))
     }
 
+    #[inline]
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let Faults { site, reads, .. } = &mut self.faults;
-        if D::READS && !reads.pass(site, bufs.iter().map(|buf| buf.len()).sum(), Mode::Blocking) {
-            let first = bufs.iter_mut().find(|buf| !buf.is_empty());
-            return self.read_held(first.map_or(&mut [], |buf| &mut **buf));
+        if D::READS && !self.faults.reads.are_off(&self.faults.site) {
+            return self.read_decided(bufs);
         }
         let bytes = self.inner.read_vectored(bufs)?;
-        site.read(bytes);
-        reads.passed(false);
-        Ok(bytes)
+        Ok(self.faults.read_through(bytes))
+    }
+}
+
+impl Faults {
+    /// Counts what was read by the object itself.
+    #[inline]
+    fn read_through(&mut self, bytes: usize) -> usize {
+        self.reads.passed(false);
+        self.site.read(bytes);
+        bytes
     }
 }
 
 impl<T: Read, D> ChaosIo<T, D> {
     #[inline(never)]
-    fn read_held(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+    fn read_decided(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
         let Faults { site, reads, .. } = &mut self.faults;
+        if reads.pass(site, bufs.iter().map(|buf| buf.len()).sum(), Mode::Blocking) {
+            let bytes = match bufs {
+                [buf] => self.inner.read(buf)?,
+                bufs => self.inner.read_vectored(bufs)?,
+            };
+            return Ok(self.faults.read_through(bytes));
+        }
         let inner = &mut self.inner;
+        // What a fault brings comes into the first of them: a short read.
+        let first = bufs.iter_mut().find(|buf| !buf.is_empty());
+        let buf = first.map_or(&mut [][..], |buf| &mut **buf);
         pollster::block_on(poll_fn(|cx| {
             reads.poll(cx, site, buf.len(), &mut |_, room| Poll::Ready(inner.read(room)))
         }))?;
@@ -53,7 +67,7 @@ impl<T: BufRead, D: Direction> BufRead for ChaosIo<T, D> {
             return self.inner.fill_buf();
         }
         let Faults { site, reads, .. } = &mut self.faults;
-        if reads.pass(site, 0, Mode::Blocking) {
+        if reads.are_off(site) || reads.pass(site, 0, Mode::Blocking) {
             let filled = self.inner.fill_buf();
             // Until something is consumed, it is the same read.
             reads.passed(!matches!(&filled, Ok([]) | Err(_)));
@@ -92,18 +106,19 @@ impl<T: Write, D: Direction> Write for ChaosIo<T, D> {
     #[inline]
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let Faults { site, writes, .. } = &mut self.faults;
-        if D::WRITES && !writes.pass(site, || buf.len(), Mode::Blocking) {
-            return self.write_held(&[IoSlice::new(buf)]);
+        if D::WRITES && !writes.are_off(site) {
+            return self.write_decided(&[IoSlice::new(buf)]);
         }
         let written = self.inner.write(buf)?;
         site.wrote(written);
         Ok(written)
     }
 
+    #[inline]
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let Faults { site, writes, .. } = &mut self.faults;
-        if D::WRITES && !writes.pass(site, || bufs.iter().map(|buf| buf.len()).sum(), Mode::Blocking) {
-            return self.write_held(bufs);
+        if D::WRITES && !writes.are_off(site) {
+            return self.write_decided(bufs);
         }
         let written = self.inner.write_vectored(bufs)?;
         site.wrote(written);
@@ -129,9 +144,17 @@ impl<T: Write, D: Direction> Write for ChaosIo<T, D> {
 
 impl<T: Write, D> ChaosIo<T, D> {
     #[inline(never)]
-    fn write_held(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    fn write_decided(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let Faults { site, writes, .. } = &mut self.faults;
         let inner = &mut self.inner;
+        if writes.pass(site, bufs, Mode::Blocking) {
+            let put = put(inner, bufs);
+            writes.passed(site, &put);
+            return match put {
+                Poll::Ready(put) => put,
+                Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            };
+        }
         pollster::block_on(poll_fn(|cx| {
             writes.poll(cx, site, bufs, Mode::Blocking, &mut |_, bufs| put(inner, bufs))
         }))

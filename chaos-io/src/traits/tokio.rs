@@ -19,17 +19,42 @@ impl<T: AsyncRead, D: Direction> AsyncRead for ChaosIo<T, D> {
         if !D::READS {
             return this.inner.poll_read(cx, buf);
         }
-        let Faults { site, reads, .. } = this.faults;
-        if !reads.pass(site, buf.remaining(), Mode::Polled) {
-            return read_held(this.inner, this.faults, cx, buf);
+        if !this.faults.reads.are_off(&this.faults.site) {
+            return read_decided(this.inner, this.faults, cx, buf);
         }
-        let before = buf.filled().len();
-        let polled = this.inner.poll_read(cx, buf);
-        reads.passed(polled.is_pending());
-        // An object may put less than it found into a buffer, though no sane one does.
-        site.read(buf.filled().len().saturating_sub(before));
-        polled
+        read_through(this.inner, this.faults, cx, buf)
     }
+}
+
+#[inline]
+fn read_through<T: AsyncRead>(
+    inner: Pin<&mut T>,
+    faults: &mut Faults,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    // What `filled().len()` says, without the check of a slice.
+    let filled = |buf: &ReadBuf<'_>| buf.capacity() - buf.remaining();
+    let before = filled(buf);
+    let polled = inner.poll_read(cx, buf);
+    faults.reads.passed(polled.is_pending());
+    // An object may take back what it found in a buffer, though no sane one does: then the place goes back too.
+    faults.site.read(filled(buf).wrapping_sub(before));
+    polled
+}
+
+// Out of line, so that what passes a point without rules is a load and a branch away from the object.
+#[inline(never)]
+fn read_decided<T: AsyncRead>(
+    inner: Pin<&mut T>,
+    faults: &mut Faults,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    if faults.reads.pass(&mut faults.site, buf.remaining(), Mode::Polled) {
+        return read_through(inner, faults, cx, buf);
+    }
+    read_held(inner, faults, cx, buf)
 }
 
 #[inline(never)]
@@ -58,7 +83,7 @@ impl<T: AsyncBufRead, D: Direction> AsyncBufRead for ChaosIo<T, D> {
             return this.inner.poll_fill_buf(cx);
         }
         let Faults { site, reads, .. } = this.faults;
-        if reads.pass(site, 0, Mode::Polled) {
+        if reads.are_off(site) || reads.pass(site, 0, Mode::Polled) {
             let polled = this.inner.poll_fill_buf(cx);
             // Until something is consumed, it is the same read.
             reads.passed(!matches!(&polled, Poll::Ready(Ok([]) | Err(_))));
@@ -96,12 +121,9 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
     #[inline]
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.project();
-        if !D::WRITES {
-            return this.inner.poll_write(cx, buf);
-        }
         let Faults { site, writes, .. } = this.faults;
-        if !writes.pass(site, || buf.len(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, &[IoSlice::new(buf)]);
         }
         let polled = this.inner.poll_write(cx, buf);
         writes.passed(site, &polled);
@@ -115,12 +137,9 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.project();
-        if !D::WRITES {
-            return this.inner.poll_write_vectored(cx, bufs);
-        }
         let Faults { site, writes, .. } = this.faults;
-        if !writes.pass(site, || bufs.iter().map(|buf| buf.len()).sum(), Mode::Polled) {
-            return write_held(this.inner, this.faults, cx, bufs);
+        if D::WRITES && !writes.are_off(site) {
+            return write_decided(this.inner, this.faults, cx, bufs);
         }
         let polled = this.inner.poll_write_vectored(cx, bufs);
         writes.passed(site, &polled);
@@ -160,13 +179,18 @@ impl<T: AsyncWrite, D: Direction> AsyncWrite for ChaosIo<T, D> {
 }
 
 #[inline(never)]
-fn write_held<T: AsyncWrite>(
+fn write_decided<T: AsyncWrite>(
     mut inner: Pin<&mut T>,
     faults: &mut Faults,
     cx: &mut Context<'_>,
     bufs: &[IoSlice<'_>],
 ) -> Poll<io::Result<usize>> {
     let Faults { site, writes, .. } = faults;
+    if writes.pass(site, bufs, Mode::Polled) {
+        let polled = put(inner, cx, bufs);
+        writes.passed(site, &polled);
+        return polled;
+    }
     writes.poll(cx, site, bufs, Mode::Polled, &mut |cx, bufs| put(inner.as_mut(), cx, bufs))
 }
 

@@ -57,7 +57,7 @@ pin_project! {
     ///
     /// It implements what `T` does of tokio's `AsyncRead`, `AsyncBufRead`, `AsyncWrite` and `AsyncSeek`, of `Read`,
     /// `BufRead`, `Write` and `Seek` of the standard library, and behind features of the traits of hyper and
-    /// `futures-io`. While no rule is armed at the point, each operation costs a load and a branch.
+    /// `futures-io`. While no rule is armed at the point, operations go straight to the object; their bytes are counted.
     ///
     /// # One operation, one attempt
     ///
@@ -118,6 +118,13 @@ impl<T, D: Direction> ChaosIo<T, D> {
     #[must_use]
     pub fn at_offset(mut self, offset: u64) -> Self {
         self.faults.site.begin_at(offset);
+        self
+    }
+
+    /// What stands at this byte of a file: reads and writes move one position.
+    #[cfg(all(feature = "fs", unix))]
+    pub(crate) fn in_file_at(mut self, offset: u64) -> Self {
+        self.faults.site.moved_to(offset);
         self
     }
 

@@ -31,20 +31,25 @@ struct Held {
 }
 
 impl Reads {
-    /// Whether the read that begins or goes on here passes untouched.
+    /// Whether no rule is armed and nothing is left of one: the read that begins or goes on here passes untouched.
     #[inline]
+    pub(crate) fn are_off(&self, site: &Site) -> bool {
+        self.held.is_none() && site.is_off()
+    }
+
+    /// Whether the read that begins or goes on here passes untouched.
     pub(crate) fn pass(&mut self, site: &mut Site, len: usize, mode: Mode) -> bool {
-        if self.held.is_some() {
-            return false;
+        if self.held.is_none() && !self.passing && !site.is_off() {
+            if let Some(attempt) = site.decide(IoKind::Read, len, mode) {
+                self.hold(attempt);
+            }
         }
-        self.passing || site.is_off() || self.decide(site, len, mode)
+        self.held.is_none()
     }
 
     #[inline(never)]
-    fn decide(&mut self, site: &mut Site, len: usize, mode: Mode) -> bool {
-        let attempt = site.decide(IoKind::Read, len, mode);
-        self.held = attempt.map(|attempt| Box::new(Held { attempt: Some(attempt), ..Held::default() }));
-        self.held.is_none()
+    fn hold(&mut self, attempt: Attempt) {
+        self.held = Some(Box::new(Held { attempt: Some(attempt), ..Held::default() }));
     }
 
     /// A read that passed is done, or not: polled again, it is the same.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos_core::Point;
-use chaos_core::point::{Abilities, Attachment};
+use chaos_core::point::{Attachment, Candidate};
 
 use super::attempt::Attempt;
-use crate::operation::{Io, IoCall, IoKind};
+use crate::operation::{Io, IoCall, IoKind, WRAPPER};
 
 /// How operations wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(super) fn new(point: &Point<Io>) -> Self {
+    pub(crate) fn new(point: &Point<Io>) -> Self {
         Self {
-            attachment: point.attach(Abilities::ERROR),
+            attachment: point.attach(WRAPPER),
             path: None,
             read: 0,
             written: 0,
@@ -42,7 +42,7 @@ impl Site {
         }
     }
 
-    pub(super) fn name(&mut self, path: PathBuf) {
+    pub(crate) fn name(&mut self, path: PathBuf) {
         self.path = Some(path.into());
     }
 
@@ -102,17 +102,20 @@ impl Site {
     }
 
     /// Decides an operation: `None` lets it pass.
-    //
-    // Out of line, so that the way of an operation that passes stays a load and a branch.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn decide(&mut self, kind: IoKind, len: usize, mode: Mode) -> Option<Attempt> {
         let offset = match kind {
             IoKind::Read => self.read_offset(),
             IoKind::Write => self.write_offset(),
             _ => None,
         };
-        let path = self.path.as_deref();
-        let hit = self.attachment.decide(IoCall { kind, offset, len, path })?;
-        Some(Attempt::new(hit, mode))
+        let call = IoCall { kind, offset, len, path: self.path.as_deref() };
+        attempt(self.attachment.candidate(call)?, call, mode)
     }
+}
+
+// Out of line, as most operations pass.
+#[inline(never)]
+fn attempt(candidate: Candidate<'_, Io>, call: IoCall<'_>, mode: Mode) -> Option<Attempt> {
+    candidate.decide(call).map(|hit| Attempt::new(hit, mode))
 }

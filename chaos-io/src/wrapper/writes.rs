@@ -37,16 +37,20 @@ struct Held {
 }
 
 impl Writes {
-    /// Whether the write that begins or goes on here passes untouched.
+    /// Whether no rule is armed and nothing is left of one: the write that begins or goes on here passes untouched.
     #[inline]
-    pub(crate) fn pass(&mut self, site: &mut Site, len: impl FnOnce() -> usize, mode: Mode) -> bool {
+    pub(crate) fn are_off(&self, site: &Site) -> bool {
+        self.held.is_none() && site.is_off()
+    }
+
+    /// Whether the write that begins or goes on here passes untouched.
+    pub(crate) fn pass(&mut self, site: &mut Site, bufs: &[IoSlice<'_>], mode: Mode) -> bool {
         if self.held.is_none() && (self.passing || site.is_off()) {
             return true;
         }
-        self.decide(site, len(), mode)
+        self.decide(site, length(bufs), mode)
     }
 
-    #[inline(never)]
     fn decide(&mut self, site: &mut Site, len: usize, mode: Mode) -> bool {
         let begun = |held: &Held| held.attempt.is_some() || !held.untold.is_empty();
         let under_way = self.passing || self.held.as_deref().is_some_and(begun);

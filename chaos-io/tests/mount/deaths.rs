@@ -52,6 +52,8 @@ fn a_stopped_server() {
     let path = scene.file("data");
     let mut open = File::open(&path).unwrap();
     server.signal(Signal::STOP);
+    // On a busy machine a thread of it may still answer after the signal was sent.
+    wait_until("every thread of the server is stopped", || server.is_stopped());
     // Blocked on a server that does not answer.
     let reader = std::thread::spawn(move || open.read_to_string(&mut String::new()));
     let since = Instant::now();

@@ -8,9 +8,9 @@ use std::time::Instant;
 use chaos_core::units::ms;
 use chaos_core::{Delay, Rule};
 use chaos_io::{
-    Attributes, Io, IoKind, Keep, attributes, corrupt, disk_full, eof, errno, error, fail_close, kind,
-    latency, latency_after, lost_sync, offset, path, path_glob, replace_range, short, throttle, torn,
-    torn_with_error,
+    Attributes, Io, IoKind, Keep, attributes, corrupt, disk_full, duplicate, eof, errno, error, fail_close,
+    kind, latency, latency_after, lost_sync, misdirected_seek, offset, path, path_glob, pending_storm,
+    replace_range, short, throttle, torn, torn_with_error,
 };
 
 use crate::Test;
@@ -30,6 +30,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("attributes_that_are_not_the_files", other_attributes),
     ("lost_syncs_are_counted_and_not_done", lost_syncs),
     ("an_early_end_a_throttle_and_a_failed_close", the_rest),
+    ("what_a_mount_cannot_do_is_refused", not_possible),
     ("the_same_seed_does_the_same", same_seed),
 ];
 
@@ -222,6 +223,14 @@ fn lost_syncs() {
     let (synced, hits) = scene.under(lost_sync(), || file.sync_all().and(file.sync_data()));
     synced.unwrap();
     assert_eq!(hits, 2);
+}
+
+fn not_possible() {
+    let Some(scene) = Scene::new() else { return };
+    for rule in [duplicate(), pending_storm(3).unwrap(), misdirected_seek(1).unwrap()] {
+        let refused = scene.point.arm(rule).unwrap_err();
+        assert!(refused.is_refused() && refused.to_string().contains("another effect"), "{refused}");
+    }
 }
 
 fn the_rest() {

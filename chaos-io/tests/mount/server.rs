@@ -1,7 +1,7 @@
 //! The process that serves a mount, and that the tests kill and stop.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
 
 use chaos_core::units::{ms, secs};
@@ -77,6 +77,12 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// Whether every thread of it has stopped.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        tasks.flatten().all(|task| state(&task.path().join("stat")) == Some('T'))
+    }
+
     pub(crate) fn end(&mut self) {
         self.child.stdin.as_mut().unwrap().write_all(b"end\n").unwrap();
         assert!(self.child.wait().unwrap().success());
@@ -97,8 +103,13 @@ impl Drop for Server {
 
 /// Whether the process runs: a zombie does not.
 pub(crate) fn runs(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    state(format!("/proc/{pid}/stat").as_ref()).is_some_and(|state| !matches!(state, 'Z' | 'X'))
+}
+
+/// Of a process or a thread, by its `stat` file (proc_pid_stat(5)); none when it is gone.
+fn state(stat: &Path) -> Option<char> {
+    let stat = std::fs::read_to_string(stat).ok()?;
+    stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
 }
 
 pub(crate) fn kill(pid: u32) {

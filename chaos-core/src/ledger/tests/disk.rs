@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, Sweep, Undos};
 
 /// A disk that counts, and fails as it is told.
 #[derive(Debug, Clone, Default)]
-struct Disk(Arc<Mutex<Told>>);
+pub(super) struct Disk(Arc<Mutex<Told>>);
 
 #[derive(Debug, Default)]
 struct Told {
@@ -31,14 +31,17 @@ impl Disk {
     }
 
     /// Writes and fsyncs so far.
-    fn costs(&self) -> (usize, usize) {
+    pub(super) fn costs(&self) -> (usize, usize) {
         let told = self.told();
         (told.puts, told.syncs)
     }
 
     fn open(&self, dir: &Path) -> Ledger {
-        let disk = self.clone();
-        Ledger::open_on(dir, undos(), |file| Box::new(OnDisk(disk, file))).unwrap()
+        Ledger::open_on(dir, undos(), |file| self.medium(file)).unwrap()
+    }
+
+    pub(super) fn medium(&self, file: File) -> Box<dyn Medium> {
+        Box::new(OnDisk(self.clone(), file))
     }
 }
 
@@ -70,7 +73,7 @@ impl Medium for OnDisk {
     }
 }
 
-fn undos() -> Undos {
+pub(super) fn undos() -> Undos {
     Undos::none().with::<Nothing>(()).unwrap()
 }
 
@@ -97,8 +100,7 @@ fn a_thousand_entries_cost_one_write_and_one_fsync() {
 #[test]
 fn an_unregistered_kind_is_refused_before_anything_is_written() {
     let (dir, disk) = (tempfile::tempdir().unwrap(), Disk::default());
-    let opened = disk.clone();
-    let ledger = Ledger::open_on(dir.path(), Undos::none(), |file| Box::new(OnDisk(opened, file))).unwrap();
+    let ledger = Ledger::open_on(dir.path(), Undos::none(), |file| disk.medium(file)).unwrap();
     let err = ledger.record(vec![entry("a")]).unwrap_err();
     assert!(err.is_refused() && err.to_string().contains("test/nothing/1"), "{err}");
     assert_eq!(disk.told().puts, 0);

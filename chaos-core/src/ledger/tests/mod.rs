@@ -2,6 +2,7 @@
 
 mod disk;
 mod lines;
+mod strikes;
 
 use std::path::Path;
 

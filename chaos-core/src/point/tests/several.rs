@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use super::{Call, decide, numbers_hit, point};
 use crate::Delay;
-use crate::point::{Abilities, Operation, Rule, Step, StepEffect, step};
+use crate::point::{Abilities, Matcher, Operation, Rule, Step, StepEffect, step};
 use crate::units::ms;
 
 fn slow(millis: u64) -> Rule<Call> {
@@ -139,6 +139,35 @@ fn an_effect_that_this_wrapper_cannot_carry_out_is_counted_as_such() {
     let stats = armed.stats();
     assert_eq!((stats.matching, stats.hits, stats.misses, stats.unsupported), (2, 1, 0, 1));
     assert!(stats.to_string().ends_with(", 1 not possible here"), "{stats}");
+}
+
+/// An operation with a number, whose effect can happen to even ones.
+struct Numbered;
+
+impl Operation for Numbered {
+    const NAME: &'static str = "number";
+    type View<'a> = u32;
+    type Effect = ();
+    fn happens_to((): &()) -> Option<Matcher<Self>> {
+        Some(Matcher::<Self>::new("even", |number| number % 2 == 0))
+    }
+}
+
+#[test]
+fn what_an_effect_cannot_happen_to_does_not_match_and_moves_no_number() {
+    let point = crate::Chaos::seeded(7).point::<Numbered>("numbers").unwrap();
+    let large = Matcher::<Numbered>::new("large", |number| number > 4);
+    let rule = Rule::<Numbered>::effect(()).when(large.clone()).nth("2").unwrap();
+    assert_eq!(rule.to_string(), "() when large, operations 2", "it goes without saying");
+    let armed = point.arm(rule).unwrap();
+    let slow = point.arm(Rule::<Numbered>::delay(Delay::fixed(ms(1))).when(large)).unwrap();
+    let mut attachment = point.attach(Abilities::ERROR);
+    let hit: Vec<_> =
+        (1..=10).filter(|n| attachment.decide(*n).is_some_and(|hit| hit.effect().is_some())).collect();
+    assert_eq!(hit, [8]);
+    let stats = armed.stats();
+    assert_eq!((stats.matching, stats.hits, stats.misses), (3, 1, 2));
+    assert_eq!(slow.stats().matching, 5, "a delay can happen to all, but for the one that an effect took");
 }
 
 #[test]

@@ -65,14 +65,14 @@ impl Source {
         })
     }
 
-    /// The path from the root of the mount, by which the kernel last asked for it.
-    pub(super) fn path(&self, ino: u64) -> PathBuf {
-        self.tree().path(ino)
+    /// The path by which the kernel last asked for it, behind `root`.
+    pub(super) fn path(&self, root: &Path, ino: u64) -> PathBuf {
+        self.tree().path(root, ino, None)
     }
 
-    /// The path of a name in a directory.
-    pub(super) fn path_of(&self, parent: u64, name: &OsStr) -> PathBuf {
-        self.path(parent).join(name)
+    /// The path of a name in a directory, behind `root`.
+    pub(super) fn path_of(&self, root: &Path, parent: u64, name: &OsStr) -> PathBuf {
+        self.tree().path(root, parent, Some(name))
     }
 
     /// The kernel has forgotten an inode so many times.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Stat, statat};
@@ -105,20 +105,26 @@ impl Tree {
         Some(node.fd)
     }
 
-    pub(super) fn path(&self, ino: u64) -> PathBuf {
-        let mut names = Vec::new();
+    /// The path of an inode, or of a name in it, behind `root`.
+    pub(super) fn path(&self, root: &Path, ino: u64, name: Option<&OsStr>) -> PathBuf {
+        let mut names = Vec::with_capacity(8);
+        names.extend(name);
         let mut next = ino;
         // No tree is as deep as it has nodes: a loop ends, whatever two renames at once made of it.
         for _ in 0..self.nodes.len() {
-            match self.nodes.get(&next) {
-                Some(node) if next != ROOT => {
-                    names.push(&node.name);
-                    next = node.parent;
-                }
-                _ => break,
+            if next == ROOT {
+                break;
             }
+            let Some(node) = self.nodes.get(&next) else { break };
+            names.push(&node.name);
+            next = node.parent;
         }
-        names.into_iter().rev().collect()
+        // Rules ask for it with every request: one allocation.
+        let len = root.as_os_str().len() + names.iter().map(|name| name.len() + 1).sum::<usize>();
+        let mut path = PathBuf::with_capacity(len);
+        path.push(root);
+        path.extend(names.into_iter().rev());
+        path
     }
 }
 
