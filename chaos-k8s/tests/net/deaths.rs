@@ -1,0 +1,127 @@
+//! The injector is killed: the kernel ends the fault, and what is left is idle and swept.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chaos_core::ledger::{Ledger, sweep};
+use chaos_core::units::{ms, secs};
+use chaos_core::{BlastRadius, Chaos, Fault, Mode, Targets};
+use chaos_k8s::Node;
+use chaos_k8s::node::net::{self, Flow, NetRule};
+
+use crate::scene::{PEER, PORT, Scene, at, run, wait_until};
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_killed_injector_of_a_delay_leaves_an_idle_device", &[Need::Root, Need::Nft, Need::Netem], delay),
+    ("a_killed_injector_of_a_rate_leaves_an_idle_device", &[Need::Root, Need::Nft], rate),
+    ("a_killed_injector_of_a_partition_leaves_nothing", &[Need::Root, Need::Nft], partition),
+];
+
+/// The words on the command line of an injector.
+const INJECT: &str = "chaos-test-inject";
+
+/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed.
+pub(crate) fn run_if_asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next()? != INJECT {
+        return None;
+    }
+    let [namespace, ledger, rule] = [(); 3].map(|()| arguments.next().unwrap());
+    let rule: NetRule = serde_json::from_str(&rule).unwrap();
+    run(async {
+        let chaos = Chaos::seeded(1);
+        let node = Node::new(&chaos);
+        let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
+        let target = Targets::one(node.namespace_at(namespace).unwrap());
+        let radius = BlastRadius::count(1).unwrap();
+        let injection =
+            chaos.inject(rule.on(target, Mode::ALL), radius).ledger(ledger).begin().await.unwrap();
+        println!("in force");
+        // Longer than the test, which kills it.
+        std::thread::sleep(secs(60));
+        drop(injection);
+    });
+    Some(ExitCode::SUCCESS)
+}
+
+/// An injector, killed at the end of the test at the latest.
+struct Injector(Child);
+
+impl Injector {
+    fn start(scene: &Scene, ledger: &Path, rule: &NetRule) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([INJECT, &scene.path(), ledger.to_str().unwrap(), &serde_json::to_string(rule).unwrap()])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "in force\n");
+        Self(child)
+    }
+
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn delay() {
+    let rule = net::delay(ms(60)).between(Flow::all()).into_rule();
+    killed(&rule, true, |time| time.is_some_and(|time| time >= ms(120)));
+}
+
+fn rate() {
+    let rule = net::bandwidth(net::Bandwidth::kbit(8).unwrap()).burst(100).to(Flow::all()).into_rule();
+    // A small packet of 50 bytes takes 50 ms.
+    killed(&rule, true, |time| time.is_none_or(|time| time >= ms(20)));
+}
+
+fn partition() {
+    killed(&net::drop().between(Flow::peer(PEER).unwrap()).into_rule(), false, |time| time.is_none());
+}
+
+fn killed(rule: &NetRule, leaves_a_device: bool, acts: impl Fn(Option<Duration>) -> bool) {
+    let mut times = Vec::new();
+    for _ in 0..5 {
+        let scene = Scene::new();
+        let home = tempfile::tempdir().unwrap();
+        let ledger = home.path().join("ledger");
+        let client = scene.client();
+        let before = scene.state();
+        let mut injector = Injector::start(&scene, &ledger, rule);
+        // A burst passes at full speed.
+        for _ in 0..3 {
+            client.one(at(PEER, PORT));
+        }
+        assert!(acts(client.one(at(PEER, PORT))), "not in force: {}", scene.state());
+        let since = Instant::now();
+        injector.kill();
+        wait_until("packets go directly", secs(5), || {
+            client.one(at(PEER, PORT)).is_some_and(|time| time < ms(20))
+        });
+        times.push(since.elapsed());
+        let left = scene.left();
+        assert!(!left.contains("table"), "{left}");
+        assert_eq!(left.contains(": chaos"), leaves_a_device, "{left}");
+        let swept = run(sweep(&ledger, &scene.node.undos().unwrap())).unwrap();
+        assert!(swept.is_clean(), "{swept:?}");
+        assert_eq!(scene.state(), before);
+        assert_eq!(fs::read_dir(&ledger).map_or(0, Iterator::count), 0, "struck off");
+    }
+    times.sort();
+    println!("SIGKILL to the first direct packet, 5 times: median {:?}, max {:?}", times[2], times[4]);
+}

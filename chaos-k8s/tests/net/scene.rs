@@ -1,0 +1,297 @@
+//! A target and a peer, each a namespace, joined by a veth pair; what is measured between them.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::process::Command;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chaos_core::ledger::Ledger;
+use chaos_core::{BlastRadius, Chaos, Fault, Injection, Mode, Result, Targets};
+use chaos_k8s::node::net::NetRule;
+use chaos_k8s::{Node, node::Namespace};
+
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::support::Scratch;
+
+/// The peer's addresses, two of each family.
+pub(crate) const PEER: &str = "10.77.0.2";
+pub(crate) const OTHER: &str = "10.77.0.3";
+pub(crate) const PEER6: &str = "fd77::2";
+pub(crate) const OTHER6: &str = "fd77::3";
+/// Where the peer echoes.
+pub(crate) const PORT: u16 = 7_000;
+pub(crate) const OTHER_PORT: u16 = 7_001;
+
+pub(crate) struct Scene {
+    pub(crate) chaos: Chaos,
+    pub(crate) node: Node,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) target: Scratch,
+    pub(crate) peer: Scratch,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let chaos = Chaos::seeded(7);
+        let node = Node::new(&chaos);
+        let ledger = Arc::new(Ledger::in_memory(node.undos().unwrap()));
+        let scene = Self { chaos, node, ledger, target: Scratch::new(), peer: Scratch::new() };
+        let there = format!(
+            "/proc/{}/fd/{}",
+            std::process::id(),
+            scene.peer.path().file_name().unwrap().to_str().unwrap()
+        );
+        scene.target.inside(|| {
+            ip(&format!("link add va type veth peer name vb netns {there}"));
+            ip("addr add 10.77.0.1/24 dev va");
+            ip("addr add fd77::1/64 dev va nodad");
+            ip("link set va up");
+        });
+        scene.peer.inside(|| {
+            for address in [
+                format!("{PEER}/24"),
+                format!("{OTHER}/24"),
+                format!("{PEER6}/64 nodad"),
+                format!("{OTHER6}/64 nodad"),
+            ] {
+                let (address, more) = address.split_once(' ').unwrap_or((&address, ""));
+                ip(&format!("addr add {address} dev vb {more}"));
+            }
+            ip("link set vb up");
+            for address in [PEER, OTHER, PEER6, OTHER6] {
+                for port in [PORT, OTHER_PORT] {
+                    echo(at(address, port));
+                }
+            }
+        });
+        // The neighbours learn each other first.
+        let client = scene.client();
+        for address in [PEER, OTHER, PEER6, OTHER6] {
+            wait_until(address, Duration::from_secs(10), || client.one(at(address, PORT)).is_some());
+        }
+        scene
+    }
+
+    pub(crate) fn namespace(&self) -> Namespace {
+        self.namespace_by(&self.node)
+    }
+
+    pub(crate) fn namespace_by(&self, node: &Node) -> Namespace {
+        node.namespace_at(self.path()).unwrap()
+    }
+
+    /// The target's file, by a name that other processes know too.
+    pub(crate) fn path(&self) -> String {
+        let fd = self.target.path();
+        format!("/proc/{}/fd/{}", std::process::id(), fd.file_name().unwrap().to_str().unwrap())
+    }
+
+    pub(crate) fn begin(&self, fault: impl Into<NetRule>) -> Result<Injection> {
+        run(self
+            .chaos
+            .inject(
+                fault.into().on(Targets::one(self.namespace()), Mode::ALL),
+                BlastRadius::count(1).unwrap(),
+            )
+            .ledger(Arc::clone(&self.ledger))
+            .begin())
+    }
+
+    /// Does `act` while the fault is in force.
+    pub(crate) fn under<T>(&self, fault: impl Into<NetRule>, act: impl FnOnce() -> T) -> T {
+        let injection = self.begin(fault).unwrap();
+        let done = act();
+        for (_, seen) in run(injection.observe()) {
+            println!("{}", seen.unwrap().detail());
+        }
+        run(injection.revert()).unwrap();
+        assert_eq!(self.left(), "", "after the revert");
+        done
+    }
+
+    /// What of ours is there.
+    pub(crate) fn left(&self) -> String {
+        let found = self.state();
+        let lines = found.lines().filter(|line| line.contains("chaos"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Everything of the target that a network fault could change.
+    pub(crate) fn state(&self) -> String {
+        self.target.inside(|| {
+            let devices = read("ip", "-d link show");
+            let names: Vec<String> = devices
+                .lines()
+                .filter(|line| !line.starts_with(' '))
+                .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
+                .collect();
+            let mut state = devices + &read("tc", "qdisc show") + &read("nft", "list ruleset");
+            for name in names {
+                state += &read("tc", &format!("class show dev {name}"));
+                state += &read("tc", &format!("filter show dev {name}"));
+                for parent in ["ingress", "egress"] {
+                    state += &read("tc", &format!("filter show dev {name} {parent}"));
+                }
+            }
+            state
+        })
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.target.inside(|| {
+            let bind = |address: &str| {
+                let socket = roomy(UdpSocket::bind(address).unwrap());
+                socket.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
+                socket
+            };
+            Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0") }
+        })
+    }
+}
+
+pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(address.parse::<IpAddr>().unwrap(), port)
+}
+
+/// Sends to the peer, and waits for its echo.
+pub(crate) struct Client {
+    v4: UdpSocket,
+    v6: UdpSocket,
+}
+
+impl Client {
+    fn socket(&self, to: SocketAddr) -> &UdpSocket {
+        if to.is_ipv4() { &self.v4 } else { &self.v6 }
+    }
+
+    /// The median of five.
+    pub(crate) fn rtt(&self, to: SocketAddr) -> Duration {
+        let mut times: Vec<_> = (0..5).map(|_| self.one(to).unwrap()).collect();
+        times.sort();
+        times[2]
+    }
+
+    /// One round trip; none if nothing comes back.
+    pub(crate) fn one(&self, to: SocketAddr) -> Option<Duration> {
+        let socket = self.socket(to);
+        let since = Instant::now();
+        let number = since.elapsed().as_nanos() as u64 ^ u64::from(rand());
+        socket.send_to(&number.to_ne_bytes(), to).unwrap();
+        let mut answer = [0; 2048];
+        loop {
+            match socket.recv(&mut answer) {
+                Ok(8) if answer[..8] == number.to_ne_bytes() => return Some(since.elapsed()),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends so many at once; when each answer came.
+    pub(crate) fn timed(&self, to: SocketAddr, count: u32) -> Vec<Instant> {
+        self.exchange(to, count, Duration::ZERO).into_iter().map(|(_, when)| when).collect()
+    }
+
+    /// Sends so many, a little apart; the answers in their order.
+    pub(crate) fn send(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<u32> {
+        self.exchange(to, count, apart).into_iter().map(|(number, _)| number).collect()
+    }
+
+    fn exchange(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<(u32, Instant)> {
+        let socket = self.socket(to);
+        let answers = thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut answers = Vec::new();
+                let mut answer = [0; 2048];
+                while let Ok(length) = socket.recv(&mut answer) {
+                    if length == 500 {
+                        let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
+                        answers.push((number, Instant::now()));
+                    }
+                }
+                answers
+            });
+            let begun = Instant::now();
+            for number in 0..count {
+                while begun.elapsed() < apart * number {
+                    thread::sleep(Duration::from_micros(50));
+                }
+                let mut packet = [0; 500];
+                packet[..4].copy_from_slice(&number.to_ne_bytes());
+                socket.send_to(&packet, to).unwrap();
+            }
+            reader.join()
+        });
+        answers.unwrap()
+    }
+}
+
+/// Holds what comes while its reader sleeps.
+fn roomy(socket: UdpSocket) -> UdpSocket {
+    setsockopt(&socket, sockopt::RcvBufForce, &(16 << 20)).unwrap();
+    socket
+}
+
+/// Numbers that differ, for packets that are told apart.
+fn rand() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)
+}
+
+fn echo(address: SocketAddr) {
+    let socket = roomy(UdpSocket::bind(address).unwrap());
+    let listener = TcpListener::bind(address).unwrap();
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            thread::spawn(move || {
+                let mut reader = stream.try_clone().unwrap();
+                let _ = std::io::copy(&mut reader, &mut stream);
+            });
+        }
+    });
+    // Ends with the process.
+    thread::spawn(move || {
+        let mut packet = [0; 2048];
+        while let Ok((length, from)) = socket.recv_from(&mut packet) {
+            let _ = socket.send_to(&packet[..length], from);
+        }
+    });
+}
+
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Within this time, or the test fails.
+pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> bool) -> Duration {
+    let since = Instant::now();
+    while !done() {
+        assert!(since.elapsed() < bound, "not within {bound:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+    since.elapsed()
+}
+
+pub(crate) fn ip(arguments: &str) {
+    read("ip", arguments);
+}
+
+/// What a program prints. It must succeed.
+pub(crate) fn read(program: &str, arguments: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the state is read by others than those who made it")]
+    let output = Command::new(program).args(arguments.split_whitespace()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The bounds of the 99 % interval of a binomial distribution, by its normal approximation and a correction of one.
+pub(crate) fn interval(count: u32, share: f64) -> std::ops::RangeInclusive<f64> {
+    let (n, p) = (f64::from(count), share);
+    let reach = 2.576 * (n * p * (1.0 - p)).sqrt() + 1.0;
+    n * p - reach..=n * p + reach
+}
