@@ -15,6 +15,8 @@ mod cases;
 mod drive;
 #[cfg(target_os = "linux")]
 pub mod mount;
+#[cfg(target_os = "linux")]
+pub mod network;
 mod transfer;
 
 pub use cases::{calls, cases, copies, layer, transfers};
