@@ -6,6 +6,7 @@
 //! ```text
 //! cargo build --release -p chaos-benches --bin net_faults
 //! testbed/kernel/run --ro --rw /tmp -- target/release/net_faults compare
+//! target/release/net_faults among 50
 //! target/release/net_faults many 1000
 //! ```
 
@@ -32,7 +33,7 @@ mod linux {
     use chaos_benches::network::{self, NETWORKS, PORT, Space, median_ms, missing, network, resident, timed};
     use chaos_core::units::ms;
     use chaos_core::{BlastRadius, Chaos, Injection, Ledger, Mode, Targets};
-    use chaos_k8s::node::net::{self, Bandwidth, Flow};
+    use chaos_k8s::node::net::{self, Bandwidth, Effect, Flow, NetFault};
     use chaos_k8s::{Node, node};
     use tokio::runtime::Runtime;
 
@@ -52,7 +53,12 @@ mod linux {
                     return Ok(say(format!("not run: {why}"))?);
                 }
                 say(bench.compare()?)?;
-                say(bench.among(50)?)?;
+            }
+            ["among", number] => {
+                if let Some(why) = missing(&["ip"]) {
+                    return Ok(say(format!("not run: {why}"))?);
+                }
+                say(bench.among(number.parse()?)?)?;
             }
             ["many", number] => {
                 if let Some(why) = missing(&["ip"]) {
@@ -63,6 +69,12 @@ mod linux {
             _ => return Err("say nothing, compare, or many and a number".into()),
         }
         Ok(())
+    }
+
+    /// So many networks with the port.
+    fn peers(first: usize, networks: usize) -> Result<Flow> {
+        let peers: Vec<String> = (first..first + networks).map(network).collect();
+        Ok(Flow::peers(peers.iter().map(String::as_str))?.port(PORT)?.tcp())
     }
 
     struct Bench {
@@ -84,11 +96,11 @@ mod linux {
             Ok(Self { chaos, node, runtime, _home: home, ledger })
         }
 
-        /// Plans, records, injects and sees a delay in force.
-        fn delay(&self, space: &Space, first: usize, networks: usize) -> Result<Injection> {
-            let peers: Vec<String> = (first..first + networks).map(network).collect();
-            let flow = Flow::peers(peers.iter().map(String::as_str))?.port(PORT)?.tcp();
-            let fault = net::delay(ms(200)).to(flow);
+        /// Plans, records, injects and sees a fault in force.
+        fn begin<E>(&self, space: &Space, fault: NetFault<E>) -> Result<Injection>
+        where
+            E: Into<Effect> + Clone + std::fmt::Debug + Send + Sync + 'static,
+        {
             let target = self.node.namespace_at(space.path())?;
             let inject = self.chaos.inject(
                 chaos_core::Fault::on(fault, Targets::one(target), Mode::ALL),
@@ -101,7 +113,8 @@ mod linux {
             let mut times = [const { Vec::<Duration>::new() }; 4];
             for round in 0..=ROUNDS {
                 let space = Space::new()?;
-                let (ours_in, injection) = timed(|| self.delay(&space, 0, NETWORKS))?;
+                let (ours_in, injection) =
+                    timed(|| self.begin(&space, net::delay(ms(200)).to(peers(0, NETWORKS)?)))?;
                 let (ours_out, ()) = timed(|| Ok(self.runtime.block_on(injection.revert())?))?;
                 let (theirs_in, ()) = timed(|| space.commands(&network::inject()))?;
                 let (theirs_out, ()) = timed(|| space.commands(&network::revert()))?;
@@ -125,13 +138,14 @@ mod linux {
             ))
         }
 
-        /// One rule more and one less, among `active`.
+        /// One rule more and one less, among `active`, each with a class of its own.
         fn among(&self, active: usize) -> Result<String> {
             let space = Space::new()?;
-            let standing = (0..active).map(|n| self.delay(&space, n, 1)).collect::<Result<Vec<_>>>()?;
+            let one = |n: usize| self.begin(&space, net::bandwidth(Bandwidth::mbit(10)?).to(peers(n, 1)?));
+            let standing = (0..active).map(one).collect::<Result<Vec<_>>>()?;
             let (mut more, mut less) = (Vec::new(), Vec::new());
             for round in 0..ROUNDS {
-                let (took, injection) = timed(|| self.delay(&space, active + round, 1))?;
+                let (took, injection) = timed(|| one(active + round))?;
                 more.push(took);
                 less.push(timed(|| Ok(self.runtime.block_on(injection.revert())?))?.0);
             }
