@@ -3,9 +3,15 @@
 #![allow(clippy::print_stdout, reason = "what is not run says so, and what was measured")]
 
 #[cfg(target_os = "linux")]
+mod compose;
+#[cfg(target_os = "linux")]
 mod deaths;
 #[cfg(target_os = "linux")]
 mod effects;
+#[cfg(target_os = "linux")]
+mod foreign;
+#[cfg(target_os = "linux")]
+mod refusals;
 #[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]
@@ -17,7 +23,7 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = deaths::run_if_asked() {
         return code;
     }
-    support::run(&[effects::TESTS, deaths::TESTS])
+    support::run(&[refusals::TESTS, effects::TESTS, compose::TESTS, foreign::TESTS, deaths::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

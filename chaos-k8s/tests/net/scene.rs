@@ -122,13 +122,14 @@ impl Scene {
     /// Everything of the target that a network fault could change.
     pub(crate) fn state(&self) -> String {
         self.target.inside(|| {
-            let devices = read("ip", "-d link show");
+            let devices = read("ip", "link show");
             let names: Vec<String> = devices
                 .lines()
                 .filter(|line| !line.starts_with(' '))
                 .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
                 .collect();
-            let mut state = devices + &read("tc", "qdisc show") + &read("nft", "list ruleset");
+            let mut state =
+                devices + &without_statistics(&read("tc", "qdisc show")) + &read("nft", "list ruleset");
             for name in names {
                 state += &read("tc", &format!("class show dev {name}"));
                 state += &read("tc", &format!("filter show dev {name}"));
@@ -274,6 +275,17 @@ pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> 
         thread::sleep(Duration::from_millis(1));
     }
     since.elapsed()
+}
+
+/// HTB counts in its parameters.
+fn without_statistics(qdiscs: &str) -> String {
+    let line = |line: &str| match line.split_once("direct_packets_stat ") {
+        Some((before, after)) => {
+            format!("{before}{}\n", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+        }
+        None => format!("{line}\n"),
+    };
+    qdiscs.lines().map(line).collect()
 }
 
 pub(crate) fn ip(arguments: &str) {

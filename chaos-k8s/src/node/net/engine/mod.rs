@@ -7,18 +7,20 @@ mod change;
 mod drain;
 mod look;
 mod place;
+mod probe;
+mod resolve;
 mod space;
 mod threads;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Error, Result};
 
 pub(crate) use look::Seen;
-pub(crate) use place::Place;
+use probe::Abilities;
 use space::Space;
 use threads::Threads;
 
@@ -35,6 +37,7 @@ pub(crate) struct Engine {
     spaces: Arc<Spaces>,
     rules: AtomicU64,
     threads: Threads,
+    abilities: Arc<OnceLock<Abilities>>,
 }
 
 type Spaces = Mutex<HashMap<NetnsId, Arc<Mutex<Space>>>>;
@@ -46,11 +49,8 @@ impl Engine {
             spaces: Arc::default(),
             rules: AtomicU64::new(1),
             threads: Threads::new(),
+            abilities: Arc::default(),
         }
-    }
-
-    pub(crate) fn marks(&self) -> &Marks {
-        &self.marks
     }
 
     /// A number that no rule had.
@@ -62,12 +62,16 @@ impl Engine {
     pub(crate) async fn preview(&self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
+        let abilities = Arc::clone(&self.abilities);
         self.threads
             .run(move || {
+                probe::check_rights()?;
+                abilities.get_or_init(Abilities::of_this_kernel).check(&rule)?;
+                let rule = resolve::resolve(&namespace, &rule)?;
                 let known = lock(&spaces).get(&namespace.netns()).cloned();
                 match known {
-                    Some(space) => lock(&space).preview(&namespace, &rule),
-                    None => Space::open(&namespace, &marks)?.preview(&namespace, &rule),
+                    Some(space) => lock(&space).preview(&rule),
+                    None => Space::open(&namespace, &marks)?.preview(&rule),
                 }
             })
             .await
@@ -81,12 +85,13 @@ impl Engine {
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
         self.threads
             .run(move || {
+                let rule = resolve::resolve(&namespace, &rule)?;
                 in_space(&spaces, &namespace, &marks, |space| {
                     // Under the lock that a revert must wait for.
                     if begun.load(Ordering::SeqCst) {
                         return Err(Error::failed("the inject was given up before it began"));
                     }
-                    space.add(&namespace, id, &rule)
+                    space.add(id, &rule)
                 })
             })
             .await

@@ -60,9 +60,9 @@ impl Space {
     }
 
     /// What the rule would do here. Touches nothing.
-    pub(super) fn preview(&mut self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
+    pub(super) fn preview(&mut self, rule: &NetRule) -> Result<String> {
         let place = self.place(rule)?;
-        let active = self.resolve(namespace, RuleId(u64::MAX), rule, &place)?;
+        let active = active(RuleId(u64::MAX), rule, &place);
         self.check_others(&active)?;
         let mut numbering = self.numbering.clone();
         let mut rules = self.rules.clone();
@@ -73,27 +73,14 @@ impl Space {
         Ok(format!("{rule} at {}, {way}", place.names()))
     }
 
-    pub(super) fn add(&mut self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
+    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule) -> Result<()> {
         let place = self.place(rule)?;
-        let active = self.resolve(namespace, id, rule, &place)?;
+        let active = active(id, rule, &place);
         self.check_others(&active)?;
         let mut rules = self.rules.clone();
         rules.push(active);
         self.said.insert(id, rule.clone());
         self.change(rules)
-    }
-
-    /// The rule with numbers for names.
-    pub(super) fn resolve(
-        &self,
-        _namespace: &Namespace,
-        id: RuleId,
-        rule: &NetRule,
-        place: &Place,
-    ) -> Result<Active> {
-        rule.effect.check()?;
-        let meetings = rule.traffic.flows().iter().map(Meeting::new).collect();
-        Ok(Active { id, effect: rule.effect.clone(), meetings, cells: place.cells(rule.direction) })
     }
 
     /// Two sidings do not compose: a packet that comes back from the first goes past the second (`nf_skip_egress`).
@@ -157,6 +144,12 @@ impl Space {
     pub(super) fn is_idle(&self) -> bool {
         self.rules.is_empty() && self.draining.is_empty() && self.links.is_empty()
     }
+}
+
+/// The rule with numbers for names.
+fn active(id: RuleId, rule: &NetRule, place: &Place) -> Active {
+    let meetings = rule.traffic.flows().iter().map(Meeting::new).collect();
+    Active { id, effect: rule.effect.clone(), meetings, cells: place.cells(rule.direction) }
 }
 
 pub(super) fn wanted(rules: &[Active], numbering: &mut Numbering) -> Result<Wanted> {

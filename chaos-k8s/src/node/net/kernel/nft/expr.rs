@@ -68,7 +68,6 @@ impl Meta {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Equal,
-    NotEqual,
     Less,
     AtMost,
     AtLeast,
@@ -206,7 +205,6 @@ impl Op {
     fn number(self) -> u32 {
         let op = match self {
             Self::Equal => CmpOps::Eq,
-            Self::NotEqual => CmpOps::Neq,
             Self::Less => CmpOps::Lt,
             Self::AtMost => CmpOps::Lte,
             Self::AtLeast => CmpOps::Gte,

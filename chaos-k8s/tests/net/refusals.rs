@@ -1,0 +1,148 @@
+//! What is refused, each by its own words and before anything is written; and the contract of a fault.
+
+use std::time::Duration;
+
+use chaos_core::testing::conformance;
+use chaos_core::units::ms;
+use chaos_core::{BlastRadius, Chaos, Fault, Mode, Percent, Targets};
+use chaos_k8s::Node;
+use chaos_k8s::node::net::{self, Bandwidth, Distribution, Flow, IfName, NetRule, Netem, Ports, Refusal};
+
+use crate::scene::{PEER, Scene, run};
+use crate::support::{Need, Scratch, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("bad_input_gets_its_own_words", &[], words),
+    ("what_a_namespace_forbids_is_refused", &[Need::Root, Need::Nft], forbidden),
+    ("two_runs_do_not_lead_the_same_packets_aside", &[Need::Root, Need::Nft], two_runs),
+    ("without_rights_nothing_is_written", &[Need::Root, Need::Nft], without_rights),
+    ("faults_keep_their_contract", &[Need::Root, Need::Nft], contract),
+    ("netem_keeps_its_contract", &[Need::Root, Need::Nft, Need::Netem], netem_contract),
+    ("without_netem_it_is_refused_by_name", &[Need::Root, Need::Nft], no_netem),
+];
+
+fn words() {
+    let node = Node::new(&Chaos::seeded(1));
+    let said = [
+        (Percent::try_new(140.0).unwrap_err(), "percent 140"),
+        (Percent::try_new(-1.0).unwrap_err(), "percent -1"),
+        (IfName::try_new("a".repeat(63) + "\n").unwrap_err(), "longer than 15"),
+        (IfName::try_new("eth\n0").unwrap_err(), "character"),
+        (Ports::one(0).unwrap_err(), "port 0"),
+        (Flow::peer("10.0.0.0/33").unwrap_err(), "10.0.0.0/33"),
+        (node.namespace_of(4_194_305).unwrap_err(), "no process 4194305"),
+        (Flow::peers([]).unwrap_err(), "no peers"),
+    ];
+    for (error, words) in said {
+        assert!(error.is_invalid() && error.to_string().contains(words), "{error}");
+    }
+    let target = node.namespace_of(std::process::id()).unwrap();
+    let begun = run(Chaos::seeded(1)
+        .inject(net::drop().on(Targets::one(target), Mode::ALL), BlastRadius::count(1).unwrap())
+        .begin());
+    let error = begun.unwrap_err();
+    assert!(error.to_string().contains("protected"), "{error}");
+}
+
+fn forbidden() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let netem = |netem: Netem| net::netem(netem).into_rule();
+    let refused: [(NetRule, &str); 5] = [
+        (net::drop().device(IfName::try_new("eth7").unwrap()).into(), "no device eth7 here, but lo, va"),
+        (netem(Netem::default()), "without effect"),
+        (netem(Netem { delay: Duration::from_secs(4_000), ..Netem::default() }), "an hour"),
+        (netem(Netem { delay: ms(1), distribution: Distribution::Normal, ..Netem::default() }), "jitter"),
+        (net::drop().to(Flow::peer("no-such-host.invalid").unwrap()).into(), "no-such-host.invalid"),
+    ];
+    for (rule, words) in refused {
+        let error = scene.begin(rule).unwrap_err();
+        assert!(error.chain().contains(words), "{}", error.chain());
+        assert_eq!(scene.state(), before);
+    }
+    // Nothing but loopback is up.
+    let bare = Scratch::new();
+    let target = Targets::one(scene.node.namespace_at(bare.path()).unwrap());
+    let begun = scene.chaos.inject(net::drop().on(target, Mode::ALL), BlastRadius::count(1).unwrap());
+    let error = run(begun.ledger(scene.ledger.clone()).begin()).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("loopback"), "{error}");
+}
+
+fn two_runs() {
+    let scene = Scene::new();
+    let rate = || net::bandwidth(Bandwidth::mbit(10).unwrap()).to(Flow::all());
+    let first = scene.begin(rate()).unwrap();
+    let state = scene.state();
+    let other = Node::new(&scene.chaos);
+    let begin = |rule: NetRule| {
+        let target = Targets::one(scene.namespace_by(&other));
+        let ledger = std::sync::Arc::new(chaos_core::Ledger::in_memory(other.undos().unwrap()));
+        run(scene
+            .chaos
+            .inject(rule.on(target, Mode::ALL), BlastRadius::count(1).unwrap())
+            .ledger(ledger)
+            .begin())
+    };
+    let error = begin(rate().into()).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("another run, chaos-"), "{error}");
+    assert_eq!(scene.state(), state);
+    // What needs no device of ours composes, and so does the other way.
+    let gone = begin(net::drop().to(Flow::peer(PEER).unwrap()).into()).unwrap();
+    let inward = begin(net::bandwidth(Bandwidth::mbit(10).unwrap()).from(Flow::all()).into()).unwrap();
+    for injection in [gone, first, inward] {
+        run(injection.revert()).unwrap();
+    }
+    assert_eq!(scene.left(), "");
+}
+
+fn without_rights() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let (path, chaos) = (scene.path(), scene.chaos.clone());
+    let error = std::thread::spawn(move || {
+        // Of this thread alone.
+        for capability in [caps::Capability::CAP_NET_ADMIN, caps::Capability::CAP_SYS_ADMIN] {
+            caps::drop(None, caps::CapSet::Effective, capability).unwrap();
+        }
+        let node = Node::new(&chaos);
+        let target = Targets::one(node.namespace_at(path).unwrap());
+        let ledger = std::sync::Arc::new(chaos_core::Ledger::in_memory(node.undos().unwrap()));
+        let begun = chaos.inject(net::drop().on(target, Mode::ALL), BlastRadius::count(1).unwrap());
+        run(begun.ledger(ledger).begin()).unwrap_err()
+    })
+    .join()
+    .unwrap();
+    assert!(error.is_refused() && error.to_string().contains("CAP_"), "{error}");
+    assert_eq!(scene.state(), before);
+}
+
+fn keeps(rule: NetRule) {
+    let scene = Scene::new();
+    let target = async || Ok(scene.namespace());
+    let world = async |_: &_| scene.state();
+    run(conformance(rule, target, world)).assert_passed();
+}
+
+fn contract() {
+    keeps(net::drop().between(Flow::all()).into());
+    keeps(net::loss(Percent::try_new(10.0).unwrap()).to(Flow::peer(PEER).unwrap()).into());
+    keeps(net::refuse(Refusal::Reset).between(Flow::all()).into());
+    keeps(net::bandwidth(Bandwidth::mbit(1).unwrap()).between(Flow::all()).into());
+}
+
+fn netem_contract() {
+    keeps(net::delay(ms(20)).jitter(ms(5)).between(Flow::peer(PEER).unwrap()).into());
+}
+
+fn no_netem() {
+    let scene = Scene::new();
+    let before = scene.state();
+    match scene.begin(net::delay(ms(10))) {
+        // A kernel that has it.
+        Ok(injection) => run(injection.revert()).unwrap(),
+        Err(error) => {
+            assert!(error.is_refused() && error.to_string().contains("sch_netem"), "{}", error.chain())
+        }
+    }
+    assert_eq!(scene.state(), before);
+}
