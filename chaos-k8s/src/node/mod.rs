@@ -21,11 +21,15 @@
 //! # }
 //! ```
 
+mod cgroup;
 mod handle;
 mod namespace;
 mod netns;
 mod program;
+#[cfg(feature = "stress")]
+pub mod stress;
 
+pub use cgroup::Cgroup;
 pub use handle::Node;
 pub use namespace::Namespace;
 pub use program::{run_if_asked, run_if_asked_with};
