@@ -202,8 +202,8 @@ fn climbs(path: &Path) -> bool {
 }
 
 fn this_process() -> Result<Process> {
-    // The thread's own view: it may have entered another cgroup namespace.
-    Process::new_with_root(PathBuf::from("/proc/thread-self")).map_err(unread)
+    // What it says of cgroups is what the thread that reads sees from its own cgroup namespace.
+    Process::myself().map_err(unread)
 }
 
 fn unread(source: procfs::ProcError) -> Error {

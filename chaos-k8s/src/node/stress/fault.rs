@@ -19,23 +19,30 @@ use crate::node::{Cgroup, Node};
 /// The stressor is the first that the out-of-memory killer takes, unless said otherwise.
 const FIRST_VICTIM: i32 = 1000;
 
+/// What was asked for under the limits that apply.
+struct Resolved {
+    /// Each process's work, and its oom_score_adj.
+    jobs: Vec<(Work, i32)>,
+    /// For the plan.
+    line: String,
+}
+
 impl<K: 'static> Stress<K> {
     fn text(&self) -> String {
         let parts: Vec<String> = self.parts.iter().map(Part::to_string).collect();
         parts.join(" and ")
     }
 
-    /// Each process's work, and a line for the plan.
-    fn resolved(&self, target: &Cgroup, parent: &Dirs) -> Result<(Vec<(Work, Option<i32>)>, String)> {
+    fn resolved(&self, target: &Cgroup, parent: &Dirs) -> Result<Resolved> {
         let limits = Limits::of(parent)?;
-        let (mut all, mut lines) = (Vec::new(), Vec::new());
+        let (mut jobs, mut lines) = (Vec::new(), Vec::new());
         for part in &self.parts {
             let (work, line) = plan::work(part, &limits, target.node().chaos().seed())?;
             let score = match part {
                 Part::Memory { oom_score_adj: Some(score), .. } => *score,
                 _ => FIRST_VICTIM,
             };
-            all.extend(work.into_iter().map(|work| (work, Some(score))));
+            jobs.extend(work.into_iter().map(|work| (work, score)));
             lines.push(line);
         }
         let quota = limits.cpus.map_or_else(String::new, |cpus| format!(" ({cpus} processors)"));
@@ -48,14 +55,14 @@ impl<K: 'static> Stress<K> {
             }
             _ => "it eats the host's, no container's limits".to_owned(),
         };
-        Ok((all, format!("{}; {whose}", lines.join(", "))))
+        Ok(Resolved { jobs, line: format!("{}; {whose}", lines.join(", ")) })
     }
 
-    fn orders(&self, cgroup: &Own, work: Vec<(Work, Option<i32>)>) -> Vec<Orders> {
+    fn orders(&self, cgroup: &Own, jobs: Vec<(Work, i32)>) -> Vec<Orders> {
         let ends_after_ms = u64::try_from(self.lasts().as_millis()).unwrap_or(u64::MAX);
         let orders =
             |(work, oom_score_adj)| Orders { cgroup: cgroup.clone(), ends_after_ms, oom_score_adj, work };
-        work.into_iter().map(orders).collect()
+        jobs.into_iter().map(orders).collect()
     }
 }
 
@@ -87,7 +94,7 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
             return Err(Error::invalid("stress that ends after no time does nothing: give it some"));
         }
         let parent = self.placement().parent(target)?;
-        let (_, line) = self.resolved(target, &parent)?;
+        let line = self.resolved(target, &parent)?.line;
         let name = format!("stress-{}-{}", node.run(), node.crews().next());
         let cgroup = Own::planned(&parent, &name, target.hierarchies())?;
         Ok(Plan::reversible(line, StressUndo { cgroup }).owned_by(Owner::Kernel))
@@ -96,13 +103,13 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
     async fn inject(&self, target: &Approved<Cgroup>, undo: &StressUndo) -> Result<()> {
         let node = target.node();
         let parent = self.placement().parent(target)?;
-        let (work, _) = self.resolved(target, &parent)?;
+        let jobs = self.resolved(target, &parent)?.jobs;
         undo.cgroup.make()?;
         if self.parts.iter().any(|part| matches!(part, Part::Cpu { kind: CpuLoad::Steal, .. })) {
             undo.cgroup.weigh_most();
         }
         let used = !target.is_host() && target.is_used();
-        let crew = node.crews().start(&undo.cgroup, self.orders(&undo.cgroup, work), used)?;
+        let crew = node.crews().start(&undo.cgroup, self.orders(&undo.cgroup, jobs), used)?;
         for hand in crew.hands() {
             hand.begun(node.chaos().clock()).await.map_err(|error| {
                 Error::failed(crew.blame(&format!("{}: {}", of(hand.work()), error.chain())))
@@ -193,5 +200,54 @@ fn achieved(work: &Work, level: Level) -> String {
             format!("{} {way}", rates.join(", "))
         }
         (_, level) => format!("{level:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{BlastRadius, Chaos, Ledger, Mode, Targets};
+
+    use super::*;
+    use crate::node::stress;
+
+    /// This test's own program is one: its `main` is that of the test harness.
+    #[tokio::test]
+    async fn a_program_without_the_line_in_main_is_told_so_and_nothing_stays() {
+        let chaos = Chaos::seeded(7);
+        let node = Node::new(&chaos);
+        let Ok(host) = node.host() else { return println!("not run: no cgroup tree is mounted here") };
+        let stress = stress::cpu(1).unwrap();
+        let plan = match stress.prepare(&host).await {
+            Ok(plan) => plan,
+            Err(error) => return println!("not run: {error}"),
+        };
+        assert_eq!(plan.owner(), Owner::Kernel);
+        assert!(plan.change().contains("the host's"), "{}", plan.change());
+        let ledger = Ledger::in_memory(node.undos().unwrap());
+        let on = stress.on(Targets::one(host), Mode::ALL);
+        let begun = chaos.inject(on, BlastRadius::count(1).unwrap()).ledger(ledger).begin().await;
+        let error = begun.unwrap_err();
+        assert!(error.to_string().contains("run_if_asked"), "{error}");
+        assert!(plan.undo().cgroup.is_gone());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn virtual_time_is_refused() {
+        let node = Node::new(&Chaos::seeded(7));
+        let Ok(host) = node.host() else { return println!("not run: no cgroup tree is mounted here") };
+        assert!(stress::cpu(1).unwrap().prepare(&host).await.unwrap_err().is_clock());
+    }
+
+    #[test]
+    fn what_is_asked_reads_well() {
+        let amount = |number| stress::Amount::of(number).unwrap();
+        let all = stress::cpu(2)
+            .unwrap()
+            .and(stress::memory(amount(64 << 20)))
+            .and(stress::io("/d").writing(1 << 20).unwrap());
+        assert_eq!(
+            Fault::describe(&all),
+            "stress: 2 threads at 100 % of a processor (plain) and 64 MiB of memory and 1 MiB/s written in /d"
+        );
     }
 }

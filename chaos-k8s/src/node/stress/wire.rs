@@ -19,7 +19,7 @@ pub(super) const VERSION: u32 = 1;
 pub(super) struct Orders {
     pub(super) cgroup: Own,
     pub(super) ends_after_ms: u64,
-    pub(super) oom_score_adj: Option<i32>,
+    pub(super) oom_score_adj: i32,
     pub(super) work: Work,
 }
 

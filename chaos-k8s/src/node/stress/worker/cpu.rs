@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use chaos_core::Clock;
 use chaos_core::units::{ms, secs};
+use nix::time::{ClockId, clock_gettime};
 use rustix::process::setpriority_process;
-use rustix::time::{ClockId, clock_gettime};
 
 use super::super::kind::CpuLoad;
 use super::super::wire::Level;
@@ -69,10 +69,9 @@ fn hold(share: f64, load: CpuLoad, mut noise: Noise, told: &AtomicU64) {
     }
 }
 
-/// This thread's processor time.
+/// This thread's processor time. Over libc: where the vDSO lacks the clock, as under User-Mode Linux, rustix 1.1 panics.
 fn used() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
 struct Pace {

@@ -52,7 +52,7 @@ fn run() -> Result<()> {
     // Ctrl-C in a terminal is for the injector. It fails where we lead a session already.
     let _ = setsid();
     panic::set_hook(Box::new(|info| {
-        say(&Said::Failed(format!("panicked: {info}")));
+        say(&Said::Failed(info.to_string().replace('\n', ": ")));
         exit(1);
     }));
     say(&Said::Ready(VERSION));
@@ -68,10 +68,8 @@ fn run() -> Result<()> {
         .cgroup
         .join()
         .map_err(|err| format!("cannot join {}: {err}", orders.cgroup.dirs().main().display()))?;
-    if let Some(score) = orders.oom_score_adj {
-        fs::write("/proc/self/oom_score_adj", score.to_string())
-            .map_err(|err| format!("oom_score_adj: {err}"))?;
-    }
+    fs::write("/proc/self/oom_score_adj", orders.oom_score_adj.to_string())
+        .map_err(|err| format!("oom_score_adj cannot be set: {err}"))?;
     let asked = orders.work.asked();
     let look = start(orders.work)?;
     spawn("says", move || tell(look, asked))?;
