@@ -10,6 +10,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("admin_route", &[]),
     ("flaky_reader", &[]),
     ("slow_disk", &[]),
+    ("stress", &[]),
 ];
 
 pub fn all() -> Result {

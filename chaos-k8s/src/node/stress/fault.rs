@@ -148,7 +148,7 @@ fn look(crew: &Crew, cgroup: &Own) -> (bool, Vec<String>) {
         match hand.level() {
             Ok(_) if !is_there => {
                 works = false;
-                lines.push(format!("{what}: is not in its cgroup"));
+                lines.push(format!("{what}: is not in its cgroup: it ends, or was moved"));
             }
             Ok(level) => lines.push(format!("{what}: {}", achieved(hand.work(), level))),
             Err(why) => {
