@@ -7,6 +7,7 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../../../examples/stress/container.rs"]
+#[allow(unreachable_pub, clippy::print_stderr, reason = "shared with the example")]
 mod container;
 
 #[cfg(target_os = "linux")]

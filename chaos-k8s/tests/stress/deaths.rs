@@ -1,6 +1,7 @@
 //! What becomes of the stressors when the injector dies.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -19,10 +20,14 @@ type Test = (&'static str, fn());
 pub(crate) const TESTS: &[Test] = &[
     ("stressors_die_with_their_injector", killed),
     ("they_die_though_they_are_stopped", killed_while_stopped),
+    ("a_sweep_kills_what_is_left", swept),
     ("they_end_by_themselves", end),
     ("one_that_is_killed_is_seen", one_killed),
     ("a_container_that_ended_is_seen", container_ended),
 ];
+
+/// A user without rights.
+pub(crate) const NOBODY: u32 = 65534;
 
 pub(crate) struct Injector(Child);
 
@@ -33,13 +38,22 @@ impl Injector {
 
     /// What it is, and the line that it says.
     pub(crate) fn start_with(target: &Path, ledger: &Path, more: &[(&str, &Path)]) -> (Self, String) {
-        #[expect(clippy::disallowed_methods, reason = "a process that dies is the point of this test")]
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(TARGET, target).env(LEDGER, ledger).envs(more.iter().copied()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut injector = Self(command(target, ledger).envs(more.iter().copied()).spawn().unwrap());
+        let line = injector.line();
+        (injector, line)
+    }
+
+    /// What one without rights says.
+    pub(crate) fn as_nobody(target: &Path, ledger: &Path) -> String {
+        let mut command = command(target, ledger);
+        let mut child = Self(command.uid(NOBODY).gid(NOBODY).spawn().unwrap());
+        child.line()
+    }
+
+    fn line(&mut self) -> String {
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        (Self(child), line.trim().to_owned())
+        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        line.trim().to_owned()
     }
 
     fn kill(&mut self) -> Instant {
@@ -48,6 +62,13 @@ impl Injector {
         self.0.wait().unwrap();
         since
     }
+}
+
+fn command(target: &Path, ledger: &Path) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "a process that dies is the point of this test")]
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(TARGET, target).env(LEDGER, ledger).stdout(Stdio::piped());
+    command
 }
 
 impl Drop for Injector {
@@ -104,6 +125,20 @@ fn killed_while_stopped() {
     let since = injector.kill();
     println!("stopped stressors gone after {:?}", gone_after(&group, since));
     sweeps(home.path(), &group);
+}
+
+fn swept() {
+    let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
+    let (mut injector, said) = Injector::start(&group.main(), home.path());
+    assert_eq!(said, "in force");
+    // One that dies with nobody.
+    let mut left = Sleeper::in_group(&group);
+    for dir in group.children() {
+        std::fs::write(dir.join("cgroup.procs"), left.pid().to_string()).unwrap();
+    }
+    injector.kill();
+    sweeps(home.path(), &group);
+    assert!(!left.lives());
 }
 
 fn end() {

@@ -5,13 +5,17 @@ use std::fmt::Debug;
 use chaos_core::{Fault, Percent, Result};
 use chaos_k8s::node::stress::{self, Amount, Placement, Stress};
 
+use crate::deaths::{Injector, NOBODY};
 use crate::group::Group;
 use crate::scene::{inject, node, run, target};
 
 type Test = (&'static str, fn());
 
-pub(crate) const TESTS: &[Test] =
-    &[("bad_asks_are_refused_before_anything_is_touched", asks), ("a_cgroup_that_is_gone_is_refused", gone)];
+pub(crate) const TESTS: &[Test] = &[
+    ("bad_asks_are_refused_before_anything_is_touched", asks),
+    ("a_cgroup_that_is_gone_is_refused", gone),
+    ("without_rights_it_is_refused", rights),
+];
 
 fn share(percent: f64) -> Result<Amount> {
     Amount::percent(Percent::try_new(percent)?)
@@ -68,6 +72,15 @@ fn gone() {
         let beside = stress::cpu(1).unwrap().placed(Placement::Beside).prepare(&node().host().unwrap()).await;
         assert!(beside.unwrap_err().is_invalid());
     });
+}
+
+fn rights() {
+    let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
+    std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    let said = Injector::as_nobody(&group.main(), home.path());
+    println!("{said}");
+    assert!(said.contains("no cgroup can be made") && said.contains("run as root"), "{said}");
+    assert!(group.children().is_empty());
 }
 
 pub(crate) fn threaded() {
