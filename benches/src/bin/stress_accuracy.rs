@@ -47,7 +47,7 @@ mod stress {
     /// Followed by directories of cgroups, `--`, and a program to become in them.
     const JOIN: &str = "--join";
 
-    pub fn main() -> Result<()> {
+    pub(crate) fn main() -> Result<()> {
         let args: Vec<String> = std::env::args().skip(1).collect();
         if args.first().is_some_and(|first| first == JOIN) {
             return join(&args[1..]);

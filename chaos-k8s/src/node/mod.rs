@@ -21,6 +21,10 @@
 //! # }
 //! ```
 
+#[cfg_attr(
+    not(feature = "stress"),
+    allow(dead_code, unused_imports, reason = "engines that are not there use it")
+)]
 mod cgroup;
 mod handle;
 mod namespace;
