@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("slow_disk", &[]),
     ("doctor", &[]),
     ("torn_wal", &[]),
+    ("stress", &[]),
 ];
 
 pub fn all() -> Result {

@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::asked::{ASKED, is_asked};
+use super::child;
 use super::guarded::Guarded;
 use super::program::Guardian;
 use super::wire::{Answer, LedgerFile, Order, Orders, VERSION, line, read_line, write_all};
@@ -51,12 +51,7 @@ impl Guardian {
             })?),
             None => Stdio::null(),
         };
-        #[expect(clippy::disallowed_methods, reason = "only another process outlives this one")]
-        let mut command = Command::new(&self.program);
-        command.arg0("chaos-guardian").args(&self.args).arg(ASKED);
-        // std's pipes are made with O_CLOEXEC: no other child gets an end of them.
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
-        command.spawn().map_err(|err| {
+        child::start(&self.program, "chaos-guardian", &self.args, ASKED, log).map_err(|err| {
             Error::failed(format!("the guardian {} cannot be started", self.program.display()))
                 .with_source(err)
         })

@@ -2,6 +2,7 @@
 
 use std::process::{ExitCode, exit};
 
+use super::child;
 use super::program::Guardian;
 use super::watch;
 use crate::error::Result;
@@ -45,5 +46,5 @@ pub fn run_if_asked_async(undos: impl AsyncFnOnce() -> Result<Undos> + Send) -> 
 
 /// Whether this process was started as a guardian.
 pub(super) fn is_asked() -> bool {
-    std::env::args_os().skip(1).last().is_some_and(|last| last == ASKED)
+    child::is_asked(ASKED)
 }

@@ -92,6 +92,8 @@
 
 mod arm;
 mod asked;
+#[doc(hidden)]
+pub mod child;
 mod guarded;
 mod program;
 mod revert;

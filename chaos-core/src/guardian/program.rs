@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::child;
 use crate::units::secs;
 
 /// What may be armed: the program that becomes the guardian, and its limits. A value to clone and hand out; no process
@@ -37,11 +38,7 @@ impl Guardian {
 
     /// This program, as it runs: what [`run_if_asked`](super::run_if_asked) returns.
     pub(super) fn of_this_program() -> Self {
-        // The link leads to the program that runs, also when its file was replaced or removed.
-        let running = PathBuf::from("/proc/self/exe");
-        let program =
-            if cfg!(target_os = "linux") { running } else { std::env::current_exe().unwrap_or(running) };
-        Self::of_program(program)
+        Self::of_program(child::this_program())
     }
 
     /// Another program, whose `main` begins with [`run_if_asked`](super::run_if_asked) and whose undos are those of

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use chaos_core::ledger::RunId;
 use chaos_core::{Chaos, Result, Undos};
 
+use super::cgroup::Cgroup;
 use super::namespace::Namespace;
+#[cfg(feature = "stress")]
+use super::stress::{Crews, StressUndo};
 
 /// The engines of this host, as one program uses them. Cheap to clone; clones share everything.
 ///
@@ -29,6 +32,8 @@ struct Inner {
     run: RunId,
     #[cfg(feature = "net")]
     net: super::net::Engine,
+    #[cfg(feature = "stress")]
+    crews: Crews,
 }
 
 impl Node {
@@ -36,25 +41,28 @@ impl Node {
     /// `chaos`.
     pub fn new(chaos: &Chaos) -> Self {
         let run = RunId::fresh();
-        Self {
-            inner: Arc::new(Inner {
-                chaos: chaos.clone(),
-                run,
-                #[cfg(feature = "net")]
-                net: super::net::Engine::new(run),
-            }),
-        }
+        let inner = Inner {
+            chaos: chaos.clone(),
+            run,
+            #[cfg(feature = "net")]
+            net: super::net::Engine::new(run),
+            #[cfg(feature = "stress")]
+            crews: Crews::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Every kind of undo that the engines leave in a ledger, for [`Ledger::open`](chaos_core::Ledger::open), a sweep and
     /// a guardian.
     ///
     /// # Errors
-    /// None today.
+    /// None, as long as no two engines call their undos the same.
     pub fn undos(&self) -> Result<Undos> {
         let undos = Undos::none();
         #[cfg(feature = "net")]
         let undos = undos.with::<super::net::NetUndo>(self.clone())?;
+        #[cfg(feature = "stress")]
+        let undos = undos.with::<StressUndo>(self.clone())?;
         Ok(undos)
     }
 
@@ -81,6 +89,44 @@ impl Node {
     /// When `/proc` cannot be read.
     pub fn own_namespace(&self) -> Result<Namespace> {
         Namespace::own(self)
+    }
+
+    /// The cgroup that the process `pid` is in now: with the pid of a container's first process, the container.
+    ///
+    /// # Errors
+    /// No such process, or a cgroup outside of what is mounted here.
+    pub fn cgroup_of(&self, pid: u32) -> Result<Cgroup> {
+        Cgroup::of_process(self, pid)
+    }
+
+    /// The cgroup that this directory in `/sys/fs/cgroup` is. On v1 one of its directories; the others are those of the
+    /// same path.
+    ///
+    /// # Errors
+    /// A path that is not there, or no cgroup.
+    pub fn cgroup_at(&self, path: impl AsRef<Path>) -> Result<Cgroup> {
+        Cgroup::at(self, path.as_ref())
+    }
+
+    /// The cgroup that this program itself runs in, said on purpose: reached by the other two ways it is protected.
+    ///
+    /// # Errors
+    /// When no cgroup tree is mounted.
+    pub fn own_cgroup(&self) -> Result<Cgroup> {
+        Cgroup::own(self)
+    }
+
+    /// The whole host: what acts on it has a cgroup of its own, as high as we may make one, and no container's limits.
+    ///
+    /// # Errors
+    /// When no cgroup tree is mounted.
+    pub fn host(&self) -> Result<Cgroup> {
+        Cgroup::host(self)
+    }
+
+    #[cfg(feature = "stress")]
+    pub(crate) fn crews(&self) -> &Crews {
+        &self.inner.crews
     }
 
     pub(crate) fn chaos(&self) -> &Chaos {

@@ -21,6 +21,11 @@
 //! # }
 //! ```
 
+#[cfg_attr(
+    not(feature = "stress"),
+    allow(dead_code, unused_imports, reason = "engines that are not there use it")
+)]
+mod cgroup;
 pub mod doctor;
 mod handle;
 mod namespace;
@@ -28,8 +33,11 @@ mod namespace;
 pub mod net;
 mod netns;
 mod program;
+#[cfg(feature = "stress")]
+pub mod stress;
 mod sys;
 
+pub use cgroup::Cgroup;
 pub use handle::Node;
 pub use namespace::Namespace;
 pub use program::{run_if_asked, run_if_asked_with};

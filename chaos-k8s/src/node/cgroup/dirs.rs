@@ -1,0 +1,93 @@
+//! [`Dirs`]: the directories that one cgroup is.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// One directory on v2; on v1 one per hierarchy, by the controllers of the hierarchy (`"memory"`, `"cpu,cpuacct"`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Dirs {
+    V2(PathBuf),
+    V1(BTreeMap<String, PathBuf>),
+}
+
+impl Dirs {
+    /// The one where `controller` is, whether or not it is switched on there.
+    pub(crate) fn of(&self, controller: &str) -> Option<&Path> {
+        match self {
+            Self::V2(dir) => Some(dir),
+            Self::V1(dirs) => dirs
+                .iter()
+                .find(|(controllers, _)| controllers.split(',').any(|one| one == controller))
+                .map(|(_, dir)| dir.as_path()),
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<&Path> {
+        match self {
+            Self::V2(dir) => vec![dir],
+            Self::V1(dirs) => dirs.values().map(PathBuf::as_path).collect(),
+        }
+    }
+
+    /// What people call it: on v1 the directory that limits memory, where there is one.
+    pub(crate) fn main(&self) -> &Path {
+        let first = || self.all().first().copied().unwrap_or(Path::new("/"));
+        self.of("memory").or_else(|| self.of("cpu")).unwrap_or_else(first)
+    }
+
+    pub(crate) fn is_v2(&self) -> bool {
+        matches!(self, Self::V2(_))
+    }
+
+    pub(super) fn map(&self, change: impl Fn(&Path) -> PathBuf) -> Self {
+        match self {
+            Self::V2(dir) => Self::V2(change(dir)),
+            Self::V1(dirs) => Self::V1(dirs.iter().map(|(name, dir)| (name.clone(), change(dir))).collect()),
+        }
+    }
+
+    pub(super) fn child(&self, name: &str) -> Self {
+        self.map(|dir| dir.join(name))
+    }
+
+    /// The processes in it, and not in those below it. Those of another pid namespace read as 0 (cgroups(7)).
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        let mut pids: Vec<u32> = self
+            .all()
+            .into_iter()
+            .filter_map(|dir| fs::read_to_string(dir.join("cgroup.procs")).ok())
+            .flat_map(|text| text.lines().filter_map(|line| line.trim().parse().ok()).collect::<Vec<u32>>())
+            .collect();
+        pids.sort_unstable();
+        pids.dedup();
+        pids
+    }
+}
+
+/// Whether a directory is a cgroup.
+pub(super) fn is_cgroup(dir: &Path) -> bool {
+    dir.join("cgroup.procs").exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_controller_is_found_where_hierarchies_share_a_mount() {
+        let dirs = Dirs::V1(BTreeMap::from([
+            ("cpu,cpuacct".to_owned(), PathBuf::from("/c/a")),
+            ("memory".to_owned(), PathBuf::from("/m/a")),
+        ]));
+        assert_eq!(dirs.of("cpuacct"), Some(Path::new("/c/a")));
+        assert_eq!(dirs.of("pids"), None);
+        assert_eq!(dirs.main(), Path::new("/m/a"));
+        assert_eq!(dirs.child("x").of("cpu"), Some(Path::new("/c/a/x")));
+        let read: Dirs = serde_json::from_str(&serde_json::to_string(&dirs).unwrap()).unwrap();
+        assert_eq!(read, dirs);
+    }
+}
