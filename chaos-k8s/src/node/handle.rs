@@ -27,13 +27,22 @@ pub struct Node {
 struct Inner {
     chaos: Chaos,
     run: RunId,
+    #[cfg(feature = "process")]
+    processes: super::process::InForce,
 }
 
 impl Node {
     /// A handle with engines at rest: nothing is opened or touched until a fault is planned. Seed and clock are those of
     /// `chaos`.
     pub fn new(chaos: &Chaos) -> Self {
-        Self { inner: Arc::new(Inner { chaos: chaos.clone(), run: RunId::fresh() }) }
+        Self {
+            inner: Arc::new(Inner {
+                chaos: chaos.clone(),
+                run: RunId::fresh(),
+                #[cfg(feature = "process")]
+                processes: super::process::InForce::default(),
+            }),
+        }
     }
 
     /// Every kind of undo that the engines leave in a ledger, for [`Ledger::open`](chaos_core::Ledger::open), a sweep and
@@ -42,7 +51,10 @@ impl Node {
     /// # Errors
     /// None today.
     pub fn undos(&self) -> Result<Undos> {
-        Ok(Undos::none())
+        let undos = Undos::none();
+        #[cfg(feature = "process")]
+        let undos = super::process::undos(self, undos)?;
+        Ok(undos)
     }
 
     /// The network namespace of the process `pid`, as it is now.
@@ -77,5 +89,10 @@ impl Node {
     /// The name of this handle's marks on everything that it makes.
     pub(crate) fn run(&self) -> &RunId {
         &self.inner.run
+    }
+
+    #[cfg(feature = "process")]
+    pub(crate) fn in_force(&self) -> &super::process::InForce {
+        &self.inner.processes
     }
 }

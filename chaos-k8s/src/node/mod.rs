@@ -26,7 +26,10 @@ mod namespace;
 #[cfg(feature = "net")]
 pub mod net;
 mod netns;
+#[cfg(feature = "process")]
+pub mod process;
 mod program;
+mod sys;
 
 pub use handle::Node;
 pub use namespace::Namespace;

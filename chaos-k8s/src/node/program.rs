@@ -26,5 +26,7 @@ pub fn run_if_asked() -> Guardian {
 /// # let _ = guardian;
 /// ```
 pub fn run_if_asked_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Guardian {
+    #[cfg(feature = "process")]
+    super::process::run_if_asked();
     guardian::run_if_asked(|| more(Node::new(&Chaos::random()).undos()?))
 }
