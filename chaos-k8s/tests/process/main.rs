@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "times are printed, not asserted; and what is not run says so")]
 
 #[cfg(target_os = "linux")]
+mod clocks;
+#[cfg(target_os = "linux")]
 mod deaths;
 #[cfg(target_os = "linux")]
 mod injector;
@@ -22,13 +24,13 @@ mod victim;
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     let guardian = chaos_k8s::node::run_if_asked();
-    if victim::run_if_asked() {
+    if victim::run_if_asked() || clocks::run_if_asked() {
         return std::process::ExitCode::SUCCESS;
     }
     if injector::run_if_asked(&guardian) {
         return std::process::ExitCode::SUCCESS;
     }
-    support::run(&[signals::TESTS, lists::TESTS, pauses::TESTS, deaths::TESTS])
+    support::run(&[signals::TESTS, lists::TESTS, pauses::TESTS, deaths::TESTS, clocks::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

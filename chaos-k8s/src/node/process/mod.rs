@@ -28,7 +28,10 @@
 //! | [`stop`] | the same, by SIGSTOP | a guardian |
 //! | [`kill`], [`terminate`], [`signal`] | a signal, once | nobody: what it did is done |
 //! | [`Signals::every`] | a signal at an interval | its end is ours |
+//!
+//! [`clock_offset`] is none of them: it starts a program with other clocks, and ends with it.
 
+pub mod clock;
 mod container;
 mod identity;
 mod in_force;
@@ -42,6 +45,7 @@ mod wait;
 
 use chaos_core::{Result, Undos};
 
+pub use clock::{ClockOffset, Shift, clock_offset};
 pub(crate) use in_force::InForce;
 pub use once::{Signals, kill, signal, terminate};
 pub use pause::{Pause, Resume, pause, stop};

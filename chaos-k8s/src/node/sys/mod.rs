@@ -3,4 +3,6 @@
 #[cfg(feature = "process")]
 pub(crate) mod signal;
 #[cfg(feature = "process")]
+pub(crate) mod timens;
+#[cfg(feature = "process")]
 pub(crate) mod tracee;

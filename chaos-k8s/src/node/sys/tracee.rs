@@ -88,7 +88,7 @@ mod tests {
     fn an_end_is_seen_until_it_is_taken() {
         on_a_thread(|| {
             #[expect(clippy::disallowed_methods, reason = "a child whose end is seen")]
-            let child = std::process::Command::new("true").spawn().unwrap();
+            let mut child = std::process::Command::new("true").spawn().unwrap();
             let tid = i32::try_from(child.id()).unwrap();
             while news().unwrap().is_none() {
                 std::thread::yield_now();
@@ -98,6 +98,7 @@ mod tests {
             }
             take(tid).unwrap();
             assert!(news().is_err());
+            assert!(child.wait().is_err(), "it is taken");
         });
     }
 
