@@ -34,6 +34,8 @@ struct Inner {
     net: super::net::Engine,
     #[cfg(feature = "stress")]
     crews: Crews,
+    #[cfg(feature = "process")]
+    processes: super::process::InForce,
 }
 
 impl Node {
@@ -48,6 +50,8 @@ impl Node {
             net: super::net::Engine::new(run),
             #[cfg(feature = "stress")]
             crews: Crews::default(),
+            #[cfg(feature = "process")]
+            processes: super::process::InForce::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -63,6 +67,8 @@ impl Node {
         let undos = undos.with::<super::net::NetUndo>(self.clone())?;
         #[cfg(feature = "stress")]
         let undos = undos.with::<StressUndo>(self.clone())?;
+        #[cfg(feature = "process")]
+        let undos = super::process::undos(self, undos)?;
         Ok(undos)
     }
 
@@ -141,5 +147,10 @@ impl Node {
     #[cfg(feature = "net")]
     pub(crate) fn net(&self) -> &super::net::Engine {
         &self.inner.net
+    }
+
+    #[cfg(feature = "process")]
+    pub(crate) fn in_force(&self) -> &super::process::InForce {
+        &self.inner.processes
     }
 }

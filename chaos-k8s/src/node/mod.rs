@@ -32,6 +32,8 @@ mod namespace;
 #[cfg(feature = "net")]
 pub mod net;
 mod netns;
+#[cfg(feature = "process")]
+pub mod process;
 mod program;
 #[cfg(feature = "stress")]
 pub mod stress;

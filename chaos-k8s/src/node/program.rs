@@ -28,5 +28,7 @@ pub fn run_if_asked() -> Guardian {
 pub fn run_if_asked_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Guardian {
     #[cfg(feature = "stress")]
     super::stress::run_if_asked();
+    #[cfg(feature = "process")]
+    super::process::run_if_asked();
     guardian::run_if_asked(|| more(Node::new(&Chaos::random()).undos()?))
 }

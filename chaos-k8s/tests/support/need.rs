@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Tun,
     /// The right to trace the processes of others: CAP_SYS_PTRACE.
     Ptrace,
+    /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
+    TimeNamespaces,
 }
 
 impl Need {
@@ -39,6 +41,7 @@ impl Need {
             Self::Cgroup2 => "cgroup2",
             Self::Tun => "tun",
             Self::Ptrace => "ptrace",
+            Self::TimeNamespaces => "timens",
         }
     }
 
@@ -64,6 +67,10 @@ impl Need {
                 opened.err().map(|error| format!("no /dev/net/tun ({error})"))
             }
             Self::Ptrace => cap(Capability::CAP_SYS_PTRACE),
+            Self::TimeNamespaces => {
+                let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
+                if there { cap(Capability::CAP_SYS_TIME) } else { Some("no time namespaces".to_owned()) }
+            }
         }
     }
 }

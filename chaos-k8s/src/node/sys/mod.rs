@@ -2,3 +2,9 @@
 
 #[cfg(feature = "net")]
 pub(crate) mod netlink;
+#[cfg(feature = "process")]
+pub(crate) mod signal;
+#[cfg(feature = "process")]
+pub(crate) mod timens;
+#[cfg(feature = "process")]
+pub(crate) mod tracee;

@@ -1,0 +1,73 @@
+//! Injectors that are killed and stopped while a process is paused.
+
+use std::time::Instant;
+
+use crate::injector::Injector;
+use crate::support::{Need, Test};
+use crate::victim::{Victim, wait_until};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_killed_injector_lets_go_of_what_it_paused", &[Need::Ptrace], killed),
+    ("a_killed_injector_is_taken_back_by_its_guardian", &[], killed_with_stop),
+    ("a_stopped_injector_lets_go_at_the_deadline", &[Need::Ptrace], stopped),
+    ("the_normal_end_leaves_nothing", &[Need::Ptrace], normal_end),
+];
+
+fn rounds(job: &str) {
+    let victim = Victim::counts();
+    let mut took = Vec::new();
+    for _ in 0..20 {
+        let mut injector = Injector::with(job, victim.pid());
+        assert!(["t", "T"].contains(&victim.states().as_str()), "{}", victim.states());
+        let before = victim.progress();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        assert_eq!(victim.progress(), before);
+        let killed = Instant::now();
+        injector.kill();
+        took.push(victim.goes_on_after(killed));
+        wait_until("the ledger is done", || injector.ledger_is_done());
+    }
+    took.sort();
+    println!(
+        "SIGKILL of an injector ({job}): {} of 20 go on, median {:?}, max {:?}",
+        took.len(),
+        took[10],
+        took[19]
+    );
+}
+
+fn killed() {
+    rounds("pause");
+}
+
+fn killed_with_stop() {
+    rounds("stop");
+}
+
+fn stopped() {
+    for job in ["pause for 300 ms", "stop for 300 ms"] {
+        let victim = Victim::counts();
+        let mut injector = Injector::with(job, victim.pid());
+        let stop = nix::sys::signal::Signal::SIGSTOP;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(injector.pid().try_into().unwrap()), stop).unwrap();
+        println!(
+            "{job}: with 500 ms to the deadline it goes on after {:?}",
+            victim.goes_on_after(Instant::now())
+        );
+        wait_until("the injector is as it was found", || crate::victim::states(injector.pid()) == "T");
+        assert!(injector.log().contains("deadline"), "{}", injector.log());
+        injector.kill();
+        wait_until("the ledger is done", || injector.ledger_is_done());
+    }
+}
+
+fn normal_end() {
+    for job in ["pause", "stop"] {
+        let victim = Victim::counts();
+        let mut injector = Injector::with(job, victim.pid());
+        injector.tell_and_wait();
+        victim.goes_on_after(Instant::now());
+        assert!(injector.ledger_is_done());
+        assert_eq!(victim.states(), "S");
+    }
+}

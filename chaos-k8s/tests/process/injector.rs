@@ -1,0 +1,102 @@
+//! The process that injects, and that the tests kill and stop.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use chaos_core::units::{ms, secs};
+use chaos_core::{BlastRadius, Chaos, Fault, Guardian, Ledger, Mode, Targets};
+use chaos_k8s::Node;
+use chaos_k8s::node::process;
+
+use crate::victim::block_on;
+
+const JOB: &str = "CHAOS_TEST_PROCESS_JOB";
+const VICTIM: &str = "CHAOS_TEST_PROCESS_VICTIM";
+const HOME: &str = "CHAOS_TEST_PROCESS_HOME";
+
+pub(crate) fn run_if_asked(guardian: &Guardian) -> bool {
+    let Ok(job) = std::env::var(JOB) else { return false };
+    let victim = std::env::var(VICTIM).unwrap().parse().unwrap();
+    let home = PathBuf::from(std::env::var_os(HOME).unwrap());
+    block_on(inject(&job, victim, &home, guardian));
+    true
+}
+
+async fn inject(job: &str, victim: u32, home: &Path, guardian: &Guardian) {
+    let chaos = Chaos::random();
+    let node = Node::new(&chaos);
+    let ledger = Ledger::open(home.join("ledger"), node.undos().unwrap()).unwrap();
+    let fault = if job.starts_with("stop") { process::stop() } else { process::pause() };
+    let targets = Targets::one(node.process(victim).unwrap());
+    let lasting = if job.ends_with("for 300 ms") { ms(300) } else { secs(600) };
+    let guardian = guardian.clone().log(home.join("log")).margin(ms(200));
+    let injection = chaos
+        .inject(fault.on(targets, Mode::ALL), BlastRadius::count(1).unwrap())
+        .ledger(ledger)
+        .guardian(guardian, lasting)
+        .begin()
+        .await
+        .unwrap();
+    println!("in force");
+    std::io::stdout().flush().unwrap();
+    std::io::stdin().lock().read_line(&mut String::new()).unwrap();
+    injection.revert().await.unwrap();
+}
+
+pub(crate) struct Injector {
+    child: Child,
+    _out: BufReader<ChildStdout>,
+    home: tempfile::TempDir,
+}
+
+impl Injector {
+    /// One that has its fault in force.
+    pub(crate) fn with(job: &str, victim: u32) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        #[expect(clippy::disallowed_methods, reason = "processes that die are the point of this test")]
+        let mut child = Command::new("/proc/self/exe")
+            .env(JOB, job)
+            .env(VICTIM, victim.to_string())
+            .env(HOME, home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        assert_eq!(line, "in force\n");
+        Self { child, _out: out, home }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn tell_and_wait(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"go on\n").unwrap();
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// What its guardian wrote.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn ledger_is_done(&self) -> bool {
+        std::fs::read_dir(self.home.path().join("ledger")).unwrap().next().is_none()
+    }
+}
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
