@@ -27,6 +27,8 @@ mod namespace;
 pub mod net;
 mod netns;
 mod program;
+#[cfg(feature = "net")]
+mod sys;
 
 pub use handle::Node;
 pub use namespace::Namespace;

@@ -16,6 +16,7 @@
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
 
+pub mod own;
 mod rule;
 
 pub use rule::{
