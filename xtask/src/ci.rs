@@ -4,7 +4,7 @@ use crate::cargo::{capture, command, run, run_with, show};
 use crate::{Result, doctests, instructions, package, test};
 
 /// The crates that are published.
-pub const CRATES: [&str; 3] = ["chaos-core", "chaos-net", "chaos-io"];
+pub const CRATES: [&str; 4] = ["chaos-core", "chaos-net", "chaos-io", "chaos-k8s"];
 
 /// The minimum Rust version, as declared in the workspace.
 const MSRV: &str = "1.85";

@@ -1,7 +1,7 @@
 //! The whole test suite.
 
-use crate::Result;
 use crate::cargo::{command, run, run_with, show};
+use crate::{Result, kernel};
 
 /// The examples that run to their end by themselves, with the exit code each must have.
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -13,7 +13,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
 ];
 
 pub fn all() -> Result {
-    run(&["test", "--workspace", "--all-features", "--exclude", "chaos-benches"])?;
+    let selection = ["--workspace", "--exclude", "chaos-benches"];
+    run(&[&["test", "--all-features"], &selection[..]].concat())?;
+    kernel::uml(&selection)?;
     loom()?;
     examples()
 }

@@ -1,0 +1,58 @@
+//! What the tests on real kernels share: what a test [needs](Need), what happens where that is missing, and a
+//! [namespace](Scratch) to act in.
+//!
+//! A test program names its tests and hands over:
+//!
+//! ```text
+//! #[path = "../support/mod.rs"]
+//! mod support;
+//! const TESTS: &[Test] = &[("a_name", &[Need::Root, Need::Netem], a_function)];
+//! fn main() -> ExitCode { support::run(&[TESTS]) }
+//! ```
+//!
+//! Where something is missing, the test prints `not run: name: reason`. `CHAOS_REQUIRE` lists by commas what must be there:
+//! then the test fails instead.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
+
+mod need;
+mod scratch;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+pub(crate) use need::Need;
+pub(crate) use scratch::{Scratch, interfaces};
+
+/// A test, by its name, with what it needs.
+pub(crate) type Test = (&'static str, &'static [Need], fn());
+
+/// Runs the tests that the command line asks for.
+pub(crate) fn run(tests: &[&[Test]]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut machine = need::Machine::default();
+    let mut trials = Vec::new();
+    for (name, needs, test) in tests.concat() {
+        let trial = Trial::test(name, move || {
+            test();
+            Ok(())
+        });
+        if arguments.list || arguments.is_filtered_out(&trial) {
+            trials.push(trial);
+            continue;
+        }
+        trials.push(match machine.missing(needs) {
+            None => trial,
+            Some((need, reason)) if need.is_demanded() => Trial::test(name, move || {
+                Err(format!("{reason}, and CHAOS_REQUIRE demands {}", need.name()).into())
+            }),
+            Some((_, reason)) => {
+                // Before any test runs, so that the line stands alone.
+                println!("not run: {name}: {reason}");
+                Trial::ignorable_test(name, move || Ok(Completion::ignored_with(reason)))
+            }
+        });
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

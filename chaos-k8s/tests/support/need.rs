@@ -1,0 +1,144 @@
+//! [`Need`]: what a machine must have for a test, found out without the engines, which are what is tested.
+
+use std::fs::{self, OpenOptions};
+
+use caps::{CapSet, Capability};
+use netlink_bindings::nftables::Nfgenmsg;
+use netlink_bindings::tc::{TcNetemQopt, Tcmsg};
+use netlink_bindings::{nftables, tc};
+use netlink_socket2::NetlinkSocket;
+
+use super::Scratch;
+
+/// Something that not every machine has. Its name in `CHAOS_REQUIRE` is [`Need::name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The rights of root over namespaces and networks: CAP_SYS_ADMIN and CAP_NET_ADMIN.
+    Root,
+    /// nf_tables.
+    Nft,
+    /// The queueing discipline netem.
+    Netem,
+    /// The first version of cgroups, with the controllers cpu and memory.
+    Cgroup1,
+    /// The second version of cgroups, with the controllers cpu and memory.
+    Cgroup2,
+    /// TUN devices.
+    Tun,
+    /// The right to trace the processes of others: CAP_SYS_PTRACE.
+    Ptrace,
+}
+
+impl Need {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Nft => "nft",
+            Self::Netem => "netem",
+            Self::Cgroup1 => "cgroup1",
+            Self::Cgroup2 => "cgroup2",
+            Self::Tun => "tun",
+            Self::Ptrace => "ptrace",
+        }
+    }
+
+    pub(super) fn is_demanded(self) -> bool {
+        let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+        demanded.split(',').any(|name| name.trim() == self.name())
+    }
+
+    /// Why this is not here; none where it is.
+    fn lack(self) -> Option<String> {
+        match self {
+            Self::Root => cap(Capability::CAP_SYS_ADMIN).or_else(|| cap(Capability::CAP_NET_ADMIN)),
+            Self::Nft => cap(Capability::CAP_SYS_ADMIN).or_else(|| in_scratch("nf_tables", nft)),
+            Self::Netem => cap(Capability::CAP_SYS_ADMIN).or_else(|| in_scratch("netem", netem)),
+            Self::Cgroup1 => {
+                (!has_cgroup1()).then(|| "no cgroup v1 with cpu and memory is mounted".to_owned())
+            }
+            Self::Cgroup2 => {
+                (!has_cgroup2()).then(|| "no cgroup v2 with cpu and memory is mounted".to_owned())
+            }
+            Self::Tun => {
+                let opened = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
+                opened.err().map(|error| format!("no /dev/net/tun ({error})"))
+            }
+            Self::Ptrace => cap(Capability::CAP_SYS_PTRACE),
+        }
+    }
+}
+
+/// What this machine has, each looked for once.
+#[derive(Debug, Default)]
+pub(super) struct Machine {
+    seen: Vec<(Need, Option<String>)>,
+}
+
+impl Machine {
+    /// The first of `needs` that is not here, and why.
+    pub(super) fn missing(&mut self, needs: &[Need]) -> Option<(Need, String)> {
+        needs.iter().find_map(|need| self.lack(*need).map(|reason| (*need, reason)))
+    }
+
+    fn lack(&mut self, need: Need) -> Option<String> {
+        let seen = self.seen.iter().find(|(known, _)| *known == need).map(|(_, lack)| lack.clone());
+        seen.unwrap_or_else(|| {
+            let lack = need.lack();
+            self.seen.push((need, lack.clone()));
+            lack
+        })
+    }
+}
+
+fn cap(cap: Capability) -> Option<String> {
+    let has = caps::has_cap(None, CapSet::Effective, cap).unwrap();
+    (!has).then(|| format!("no {cap}"))
+}
+
+fn in_scratch(what: &str, look: fn() -> std::io::Result<()>) -> Option<String> {
+    let scratch = Scratch::new();
+    scratch.inside(look).err().map(|error| format!("no {what} ({error})"))
+}
+
+fn nft() -> std::io::Result<()> {
+    let mut socket = NetlinkSocket::new();
+    let request = nftables::Request::new().op_getgen_do(&Nfgenmsg::new());
+    socket.request(&request)?.recv_one()?;
+    Ok(())
+}
+
+fn netem() -> std::io::Result<()> {
+    let header = Tcmsg { ifindex: 1, parent: u32::MAX, ..Tcmsg::new() };
+    let mut request = tc::Request::new().set_create().op_newqdisc_do(&header);
+    request.encode().nested_options_netem(&TcNetemQopt { limit: 1000, ..TcNetemQopt::new() });
+    NetlinkSocket::new().request(&request)?.recv_ack()?;
+    Ok(())
+}
+
+/// The mounted file systems, as (where, type, options of the superblock): proc_pid_mountinfo(5).
+fn mounts() -> Vec<(String, String, String)> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let mount = |line: &str| {
+        let (front, back) = line.split_once(" - ")?;
+        let mut back = back.split(' ');
+        Some((front.split(' ').nth(4)?.to_owned(), back.next()?.to_owned(), back.nth(1)?.to_owned()))
+    };
+    table.lines().filter_map(mount).collect()
+}
+
+fn has_cgroup1() -> bool {
+    let mounts = mounts();
+    let has = |controller: &str| {
+        mounts.iter().any(|(_, kind, options)| {
+            kind == "cgroup" && options.split(',').any(|option| option == controller)
+        })
+    };
+    has("cpu") && has("memory")
+}
+
+fn has_cgroup2() -> bool {
+    mounts().iter().filter(|(_, kind, _)| kind == "cgroup2").any(|(at, ..)| {
+        let controllers = fs::read_to_string(format!("{at}/cgroup.controllers")).unwrap_or_default();
+        ["cpu", "memory"].iter().all(|wanted| controllers.split_whitespace().any(|name| name == *wanted))
+    })
+}

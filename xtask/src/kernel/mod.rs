@@ -1,0 +1,58 @@
+//! The tests on real kernels: on this machine's, on one of our own under User-Mode Linux, and on those of Debian.
+//!
+//! ```text
+//! cargo xtask kernel                      all programs, on this machine's kernel and under User-Mode Linux
+//! cargo xtask kernel net stress           two of them
+//! cargo xtask kernel net -- delay         the tests of one whose names hold a word
+//! cargo xtask matrix                      the same, on Debian's kernels, emulated
+//! ```
+
+mod outcome;
+mod place;
+mod program;
+
+use crate::Result;
+use outcome::Outcome;
+use place::Place;
+use program::Program;
+
+/// On this machine's kernel and under User-Mode Linux.
+pub fn all(args: &[String]) -> Result {
+    let (names, words) = split(args);
+    let programs = program::build(&["-p", "chaos-k8s"], names)?;
+    let uml = place::uml()?;
+    run_on(Some(Place::machine()).into_iter().chain(uml), &programs, words)
+}
+
+/// On Debian's kernels, emulated.
+pub fn matrix(args: &[String]) -> Result {
+    let (names, words) = split(args);
+    let programs = program::build(&["-p", "chaos-k8s"], names)?;
+    run_on(place::debian()?, &programs, words)
+}
+
+/// Under User-Mode Linux alone: `selection` are the arguments of `cargo test` that have run them on this machine's kernel,
+/// so that nothing is built twice.
+pub fn uml(selection: &[&str]) -> Result {
+    let programs = program::build(selection, &[])?;
+    run_on(place::uml()?, &programs, &[])
+}
+
+/// Names of programs, and the words after `--`, which are for the programs.
+fn split(args: &[String]) -> (&[String], &[String]) {
+    let at = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    (&args[..at], args.get(at + 1..).unwrap_or_default())
+}
+
+fn run_on(places: impl IntoIterator<Item = Place>, programs: &[Program], words: &[String]) -> Result {
+    let mut outcomes = Vec::new();
+    for place in places {
+        for program in programs {
+            eprintln!("== {} on {}", program.name, place.name);
+            outcomes.push(place.run(program, words)?);
+        }
+    }
+    println!("{}", outcome::table(&outcomes));
+    let failed: Vec<String> = outcomes.iter().filter_map(Outcome::failure).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}

@@ -1,0 +1,113 @@
+//! A kernel to run test programs on.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::outcome::{self, Outcome};
+use super::program::Program;
+use crate::Result;
+use crate::cargo::{capture, command, root};
+
+/// What must run in a guest, whose kernel and root are ours whatever this machine is.
+const GUEST_REQUIRES: &str = "root,nft,netem,tun,cgroup2,ptrace";
+
+/// How long a program may take, once its kernel is up.
+const BOUND: Duration = Duration::from_secs(10 * 60);
+
+/// The same where the processor is emulated.
+const EMULATED_BOUND: Duration = Duration::from_secs(40 * 60);
+
+/// Debian's suites with the kernels that they stand for: 6.1, 6.12, and the newest.
+const SUITES: [&str; 3] = ["bookworm", "trixie", "sid"];
+
+/// A kernel.
+pub struct Place {
+    pub name: String,
+    /// What comes before the program on the command line.
+    runner: Vec<OsString>,
+    is_guest: bool,
+    bound: Duration,
+}
+
+impl Place {
+    pub fn machine() -> Self {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            name: format!("this machine ({})", release.trim()),
+            runner: Vec::new(),
+            is_guest: false,
+            bound: BOUND,
+        }
+    }
+
+    fn guest(name: String, script: &str, more: &[&str], bound: Duration) -> Self {
+        let limit = bound.as_secs().to_string();
+        let options = ["--ro", "--timeout", &limit];
+        let words = options.iter().chain(more).chain(&["--"]).map(OsString::from);
+        let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
+        Self { name, runner, is_guest: true, bound }
+    }
+
+    /// Runs a program to its end, shows what it prints, and says what came of it.
+    pub fn run(&self, program: &Program, words: &[String]) -> Result<Outcome> {
+        let mut line = self.runner.clone();
+        line.push(program.path.clone().into_os_string());
+        line.extend(words.iter().map(OsString::from));
+        let mut command = command(&line[0]);
+        command.args(&line[1..]);
+        if self.is_guest {
+            command.env("CHAOS_REQUIRE", GUEST_REQUIRES);
+        }
+        // A guest ends by its own limit first, and says so.
+        let bound = if self.is_guest { self.bound + Duration::from_secs(60) } else { self.bound };
+        let outcome = outcome::of(&mut command, program.name, &self.name, bound)?;
+        Ok(if words.is_empty() { outcome.must_have_tests() } else { outcome })
+    }
+}
+
+/// User-Mode Linux, its kernel built where that has not been done yet; none where it cannot be, unless it is demanded.
+pub fn uml() -> Result<Option<Place>> {
+    eprintln!("> testbed/kernel/run --ro uname -r (the first time its kernel is built, some minutes)");
+    let release = capture(command(testbed("run")).args(["--ro", "uname", "-r"]));
+    let place = |release: String| {
+        Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &["--rw", "/tmp"], BOUND)
+    };
+    or_not_run("User-Mode Linux", "uml", release.map(place))
+}
+
+/// Debian's kernels, prepared where that has not been done yet; without those that cannot be, unless they are demanded.
+pub fn debian() -> Result<Vec<Place>> {
+    let prepare = |suite: &str| {
+        capture(command("qemu-system-x86_64").arg("--version"))
+            .map_err(|_| "no qemu-system-x86_64 (Debian package qemu-system-x86)".to_owned())?;
+        eprintln!("> testbed/kernel/qemu-kernel --suite {suite}");
+        let folder = capture(command(testbed("qemu-kernel")).args(["--suite", suite]))?;
+        let release =
+            std::fs::read_to_string(PathBuf::from(folder.trim()).join("version")).unwrap_or_default();
+        let name = format!("Debian {suite} ({})", release.trim());
+        Ok(Place::guest(name, "run-qemu", &["--kernel", folder.trim()], EMULATED_BOUND))
+    };
+    let place = |suite: &&str| or_not_run(&format!("Debian {suite}"), "qemu", prepare(suite)).transpose();
+    SUITES.iter().filter_map(place).collect()
+}
+
+fn testbed(script: &str) -> PathBuf {
+    root().join("testbed/kernel").join(script)
+}
+
+fn or_not_run(name: &str, demand: &str, place: Result<Place>) -> Result<Option<Place>> {
+    let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+    match place {
+        Ok(place) => Ok(Some(place)),
+        Err(error) if demanded.split(',').any(|what| what.trim() == demand) => {
+            Err(format!("{name}, which CHAOS_REQUIRE demands: {error}"))
+        }
+        Err(error) => {
+            // What the scripts of the testbed say themselves, before a guest's last words.
+            let said = error.lines().find(|line| line.starts_with("testbed/")).or(error.lines().last());
+            println!("not run: {name}: {}", said.unwrap_or_default());
+            Ok(None)
+        }
+    }
+}
