@@ -1,19 +1,18 @@
 //! A packet socket that sends whole frames on one device (packet(7)), by way of the device's own queue.
-#![expect(unsafe_code, reason = "bind(2) to a device and PACKET_VNET_HDR have no safe binding")]
+#![expect(unsafe_code, reason = "addresses of devices and PACKET_VNET_HDR have no safe binding")]
 
 use std::fs::File;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, SockFlag, SockType, SockaddrLike, bind, getsockname, setsockopt, socket, sockopt,
+    AddressFamily, LinkAddr, SockFlag, SockType, SockaddrLike, bind, setsockopt, socket, sockopt,
 };
 
-/// How many bytes may wait in the device's queue before a send says "later": enough for the device's queue to be what
-/// drops.
-const BUFFER: usize = 32 << 20;
+/// How many bytes may wait in the device's queue before a send says "later": enough for a queue of 1,000 packets.
+const BUFFER: usize = 8 << 20;
 
 /// Opens the socket in the calling thread's namespace. Each frame written has the [`HEADER`](super::tap::HEADER) of a TAP before
 /// it, goes out with `mark` and without waiting. Nothing is ever received. Returns the device's kind beside it (`ARPHRD_*`).
@@ -42,8 +41,19 @@ pub(in crate::node) fn open(device: u32, mark: u32) -> io::Result<(File, u16)> {
     nix::errno::Errno::result(set)?;
 
     bind(fd.as_raw_fd(), &at(device)?)?;
-    let bound: LinkAddr = getsockname(fd.as_raw_fd())?;
-    Ok((fd.into(), bound.hatype()))
+    let kind = kind(&fd)?;
+    Ok((fd.into(), kind))
+}
+
+/// The kind of the device that the socket is bound to. Not by nix, which refuses the length that the kernel returns.
+fn kind(socket: &OwnedFd) -> io::Result<u16> {
+    // SAFETY: `sockaddr_ll` is plain numbers, for which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to the address, and how many to `length`.
+    let got = unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
+    nix::errno::Errno::result(got)?;
+    Ok(address.sll_hatype)
 }
 
 fn at(device: u32) -> io::Result<LinkAddr> {

@@ -70,7 +70,7 @@ pub(super) struct Lane {
 struct Ending {
     /// From then on nothing waits any more.
     bound: Nanos,
-    done: Sender<()>,
+    done: Sender<Box<Lane>>,
     is_read: bool,
 }
 
@@ -116,8 +116,8 @@ impl Lane {
         self.shared.broken.store(0, Relaxed);
     }
 
-    /// Ends once what it has is sent, at `bound` at the latest; tells `done`.
-    pub(super) fn end(&mut self, bound: Nanos, done: Sender<()>) {
+    /// Ends once what it has is sent, at `bound` at the latest; it is `done`'s then.
+    pub(super) fn end(&mut self, bound: Nanos, done: Sender<Box<Self>>) {
         self.ending = Some(Ending { bound, done, is_read: false });
     }
 
@@ -128,19 +128,24 @@ impl Lane {
         [due, bound].into_iter().flatten().min()
     }
 
-    /// Whether it has ended. Tells who waits for it.
-    pub(super) fn is_done(&mut self, now: Nanos) -> bool {
+    /// Whether it has ended, and nothing waits in it any more.
+    pub(super) fn has_ended(&mut self, now: Nanos) -> bool {
         let Some(ending) = &self.ending else { return false };
         let is_empty = (ending.is_read || self.is_gone) && self.queue.len() == 0;
         if !is_empty && now < ending.bound {
             return false;
         }
         self.send_all();
-        if let Some(ending) = &self.ending {
-            // Nobody waits any more: fine as well.
-            let _ = ending.done.send(());
-        }
         true
+    }
+
+    /// Gives itself to who waits for its end. To close a TAP takes the kernel tens of milliseconds, which are not the other
+    /// lanes'.
+    pub(super) fn hand_over(self: Box<Self>) {
+        if let Some(done) = self.ending.as_ref().map(|ending| ending.done.clone()) {
+            // Nobody waits any more: it ends here.
+            let _ = done.send(self);
+        }
     }
 
     /// Reads frames and decides for them; whether to look again soon without being told. An error means that the TAP is

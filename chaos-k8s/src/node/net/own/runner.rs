@@ -40,7 +40,7 @@ struct Inner {
 pub(super) enum Command {
     Begin { id: u64, lane: Box<Lane>, done: Sender<io::Result<()>> },
     Replace { id: u64, fault: Box<dyn PacketFault> },
-    End { id: u64, within: Duration, done: Sender<()> },
+    End { id: u64, within: Duration, done: Sender<Box<Lane>> },
     Stop,
 }
 
@@ -61,7 +61,7 @@ impl Runner {
             .spawn(move || {
                 if let Err(error) = work.run() {
                     tracing::error!(%error, "packets through this process have ended");
-                    work.lanes.values_mut().for_each(Lane::gone);
+                    work.lanes.values_mut().for_each(|lane| lane.gone());
                 }
             })
             .map_err(|source| Error::failed("no thread for packets").with_source(source))?;
@@ -123,7 +123,9 @@ struct Work {
     epoll: Epoll,
     timer: TimerFd,
     armed: Option<Nanos>,
-    lanes: HashMap<u64, Lane>,
+    lanes: HashMap<u64, Box<Lane>>,
+    /// Those to be handed over.
+    ended: Vec<u64>,
     desk: Desk,
 }
 
@@ -139,7 +141,16 @@ impl Work {
         epoll.add(wake.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, WAKE))?;
         // By edge: setting it anew clears it, nobody reads it.
         epoll.add(timer.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, TIMER))?;
-        Ok(Self { inbox, wake, epoll, timer, armed: None, lanes: HashMap::new(), desk: Desk::default() })
+        Ok(Self {
+            inbox,
+            wake,
+            epoll,
+            timer,
+            armed: None,
+            lanes: HashMap::new(),
+            ended: Vec::new(),
+            desk: Desk::default(),
+        })
     }
 
     fn run(&mut self) -> io::Result<()> {
@@ -189,22 +200,30 @@ impl Work {
     }
 
     fn send_due(&mut self, now: Nanos) -> io::Result<()> {
-        let Self { lanes, desk, epoll, .. } = self;
-        let mut failed = Ok(());
-        lanes.retain(|id, lane| {
+        let Self { lanes, desk, epoll, ended, .. } = self;
+        for (id, lane) in lanes.iter_mut() {
             lane.flush(now, desk);
             if lane.asks_for_room() {
                 let once = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
-                let asked = epoll.modify(&lane.out, &mut EpollEvent::new(once, id * 2 + 1));
-                failed = std::mem::replace(&mut failed, Ok(())).and(asked.map_err(io::Error::from));
+                epoll.modify(&lane.out, &mut EpollEvent::new(once, id * 2 + 1))?;
             }
-            !lane.is_done(now)
-        });
-        failed
+            if lane.has_ended(now) {
+                ended.push(*id);
+            }
+        }
+        for id in ended.drain(..) {
+            if let Some(lane) = lanes.remove(&id) {
+                // A descriptor that is closed elsewhere, later, would still be told of here.
+                let _ = epoll.delete(&lane.tap);
+                let _ = epoll.delete(&lane.out);
+                lane.hand_over();
+            }
+        }
+        Ok(())
     }
 
     fn arm(&mut self) -> io::Result<()> {
-        let next = self.lanes.values().filter_map(Lane::next).min();
+        let next = self.lanes.values().filter_map(|lane| lane.next()).min();
         if next == self.armed {
             return Ok(());
         }
@@ -225,7 +244,7 @@ impl Work {
             let Ok(command) = self.inbox.try_recv() else { return Ok(true) };
             match command {
                 Command::Begin { id, lane, done } => {
-                    let begun = self.begin(id, *lane);
+                    let begun = self.begin(id, lane);
                     // Who asked is gone, and its siding with it.
                     if done.send(begun).is_err() {
                         self.lanes.remove(&id);
@@ -249,7 +268,7 @@ impl Work {
         }
     }
 
-    fn begin(&mut self, id: u64, lane: Lane) -> io::Result<()> {
+    fn begin(&mut self, id: u64, lane: Box<Lane>) -> io::Result<()> {
         self.epoll.add(&lane.tap, EpollEvent::new(EpollFlags::EPOLLIN, id * 2))?;
         self.epoll.add(&lane.out, EpollEvent::new(EpollFlags::EPOLLONESHOT, id * 2 + 1))?;
         self.lanes.insert(id, lane);

@@ -173,7 +173,12 @@ impl Siding {
         self.has_ended = true;
         let (done, ended) = channel();
         self.runner.tell(Command::End { id: self.id, within, done })?;
-        ended.recv_timeout(bound).map_err(|_| Error::timeout("a siding that was to end still holds packets"))
+        let lane = ended
+            .recv_timeout(bound)
+            .map_err(|_| Error::timeout("a siding that was to end still holds packets"))?;
+        // Closes the TAP, and waits until the kernel has taken it away.
+        drop(lane);
+        Ok(())
     }
 }
 
