@@ -10,6 +10,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("admin_route", &[]),
     ("flaky_reader", &[]),
     ("slow_disk", &[]),
+    ("packet_fault", &[]),
 ];
 
 pub fn all() -> Result {

@@ -39,6 +39,7 @@
 //! - What it costs is in [`Figures`].
 
 mod counters;
+mod custom;
 mod fault;
 mod figures;
 mod frame;
@@ -53,6 +54,7 @@ mod siding;
 mod time;
 
 pub use counters::Counters;
+pub use custom::Custom;
 pub use fault::{Frames, PacketFault, Verdict};
 pub use figures::Figures;
 pub use netem::NetemFault;

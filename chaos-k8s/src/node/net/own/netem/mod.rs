@@ -55,7 +55,11 @@ impl NetemFault {
     /// As [`Netem::check`].
     pub fn try_new(netem: Netem) -> Result<Self> {
         netem.check()?;
-        Ok(Self {
+        Ok(Self::begun(netem))
+    }
+
+    fn begun(netem: Netem) -> Self {
+        Self {
             duplicate: netem.duplicate.map(Chance::of),
             loss: Loss::of(netem.loss),
             corrupt: netem.corrupt.map(Chance::of),
@@ -65,7 +69,12 @@ impl NetemFault {
             link: Link::of(&netem),
             slots: netem.slot.map(Slots::of),
             said: netem,
-        })
+        }
+    }
+
+    /// The same, which has seen no packet yet.
+    pub(super) fn anew(&self) -> Self {
+        Self::begun(self.said.clone())
     }
 
     /// When a packet goes that comes at `now`.
