@@ -9,7 +9,7 @@ use chaos_core::Chaos;
 use chaos_core::units::ms;
 use chaos_k8s::Node;
 use chaos_k8s::node::net::own::{NetemFault, Place, Runner};
-use chaos_k8s::node::net::{IfName, Netem};
+use chaos_k8s::node::net::{Direction, IfName, Netem};
 
 use super::scene::{MARK, NEEDS, Scene, TARGET, ip, table, wait_until};
 use super::support::Test;
@@ -29,6 +29,7 @@ pub(crate) fn injector_if_asked() -> Option<ExitCode> {
     let place = Place {
         namespace,
         device: IfName::try_new("v0").unwrap(),
+        direction: Direction::Egress,
         tap: IfName::try_new("tap7").unwrap(),
         mark: MARK,
         purpose: "killed".to_owned(),

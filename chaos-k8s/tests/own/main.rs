@@ -9,6 +9,8 @@ mod effects;
 #[cfg(target_os = "linux")]
 mod ends;
 #[cfg(target_os = "linux")]
+mod inward;
+#[cfg(target_os = "linux")]
 mod refusals;
 #[cfg(target_os = "linux")]
 mod scene;
@@ -23,7 +25,14 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = deaths::injector_if_asked() {
         return code;
     }
-    support::run(&[effects::TESTS, streams::TESTS, ends::TESTS, refusals::TESTS, deaths::TESTS])
+    support::run(&[
+        effects::TESTS,
+        streams::TESTS,
+        ends::TESTS,
+        inward::TESTS,
+        refusals::TESTS,
+        deaths::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]

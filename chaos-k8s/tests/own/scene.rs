@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use chaos_core::units::{ms, secs};
 use chaos_core::{Chaos, Percent};
 use chaos_k8s::Node;
-use chaos_k8s::node::net::IfName;
 use chaos_k8s::node::net::own::{NetemFault, PacketFault, Place, Runner, Siding};
+use chaos_k8s::node::net::{Direction, IfName};
 use chaos_k8s::node::net::{Netem, Odds};
 use nix::sys::socket::{setsockopt, sockopt};
 
@@ -51,6 +51,7 @@ impl Scene {
         Place {
             namespace: Node::new(&self.chaos).namespace_at(self.here.path()).unwrap(),
             device: IfName::try_new("v0").unwrap(),
+            direction: Direction::Egress,
             tap: IfName::try_new(tap).unwrap(),
             mark: MARK,
             purpose: "test".to_owned(),
@@ -70,6 +71,26 @@ impl Scene {
 
     pub(crate) fn steer(&self, tap: &str) {
         self.here.inside(|| nft(&table("", tap)));
+    }
+
+    /// A siding for what comes from the target; none where the kernel has no tcx, unless `CHAOS_REQUIRE` demands it.
+    pub(crate) fn inward(&self, netem: Netem) -> Option<Siding> {
+        let place = Place { direction: Direction::Ingress, ..self.place("tap7") };
+        let siding = match self.runner.open(&place, NetemFault::try_new(netem).unwrap()) {
+            Err(error) if error.is_refused() => {
+                let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+                assert!(
+                    !demanded.split(',').any(|name| name == "tcx"),
+                    "{error}, and CHAOS_REQUIRE demands tcx"
+                );
+                println!("not run: {}", error.chain());
+                return None;
+            }
+            siding => siding.unwrap(),
+        };
+        let table = table("", "tap7").replace("hook egress", "hook ingress").replace("daddr", "saddr");
+        self.here.inside(|| nft(&table));
+        Some(siding)
     }
 
     pub(crate) fn unsteer(&self) {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use chaos_core::dice::Rolls;
 use chaos_core::{Chaos, Error, Result};
 use chaos_k8s::Node;
-use chaos_k8s::node::net::IfName;
 use chaos_k8s::node::net::own::{Frames, Packet, PacketFault, Place, Runner, Siding, Verdict};
+use chaos_k8s::node::net::{Direction, IfName};
 use nix::sched::{CloneFlags, setns, unshare};
 
 pub const HERE: &str = "10.7.0.1";
@@ -61,6 +61,7 @@ impl Scene {
         let place = Place {
             namespace: Node::new(&Chaos::seeded(7)).namespace_at(path)?,
             device: IfName::try_new("v0")?,
+            direction: Direction::Egress,
             tap: IfName::try_new("tap7")?,
             mark: MARK,
             purpose: "bench".to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -45,10 +46,20 @@ impl Default for Desk {
     }
 }
 
-pub(super) struct Lane {
+/// What the kernel has of a siding, and goes with it.
+#[derive(Debug)]
+pub(super) struct Ends {
+    /// Where frames come from.
     pub(super) tap: File,
+    /// Where they go: a socket on the device, or the TAP again, whose frames the device receives then.
     pub(super) out: File,
-    link: Link,
+    pub(super) link: Link,
+    /// What makes the device receive them.
+    pub(super) redirect: Option<OwnedFd>,
+}
+
+pub(super) struct Lane {
+    pub(super) ends: Ends,
     fault: Box<dyn PacketFault>,
     limit: usize,
     dice: Stream,
@@ -82,7 +93,7 @@ enum Tried {
 
 impl Lane {
     pub(super) fn new(
-        (tap, out, kind): (File, File, u16),
+        ends: Ends,
         fault: Box<dyn PacketFault>,
         dice: Stream,
         began: Nanos,
@@ -90,9 +101,7 @@ impl Lane {
     ) -> Self {
         let limit = fault.limit() as usize;
         Self {
-            tap,
-            out,
-            link: Link::of_kind(kind),
+            ends,
             fault,
             limit,
             dice,
@@ -152,7 +161,7 @@ impl Lane {
     /// gone.
     pub(super) fn read(&mut self, desk: &mut Desk) -> std::io::Result<bool> {
         for _ in 0..BATCH {
-            match self.tap.read(&mut desk.scratch) {
+            match self.ends.tap.read(&mut desk.scratch) {
                 Ok(length) => self.take(length, desk)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -229,7 +238,7 @@ impl Lane {
             return Verdict::Pass;
         }
         let at = Duration::from_nanos(now.saturating_sub(self.began));
-        let mut packet = Packet::new((whole, tap::HEADER), self.link, (ordinal, at), copies, pool);
+        let mut packet = Packet::new((whole, tap::HEADER), self.ends.link, (ordinal, at), copies, pool);
         let mut dice = self.dice.rng(ordinal);
         let fault = &mut self.fault;
         match catch_unwind(AssertUnwindSafe(|| fault.packet(&mut packet, &mut dice))) {
@@ -297,7 +306,7 @@ impl Lane {
 
     fn send(&self, whole: &[u8]) -> Tried {
         loop {
-            return match (&self.out).write(whole) {
+            return match (&self.ends.out).write(whole) {
                 Ok(_) => {
                     count(&self.shared.sent);
                     Tried::Over

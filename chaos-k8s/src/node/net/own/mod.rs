@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! device --(nftables: `fwd to` the TAP)--> TAP of ours --> PacketFault decides --> held --> packet socket --> device, out
+//!                                                                                     `--> TAP --> BPF --> device, in
 //! ```
 //!
 //! A [`Siding`] is one such way: a TAP device that this process reads, and a socket on the device that it sends to. Its
@@ -32,7 +33,8 @@
 //!
 //! # What passes, and what does not
 //!
-//! - Only packets on their way out: a frame written back would arrive from the TAP, not from the device.
+//! - Packets on their way in are written back to the TAP, and a few instructions of BPF make them packets that the device
+//!   received, with the mark: where the kernel has no tcx (before 6.6), only packets on their way out.
 //! - A mark, a priority or a time to send that the sender gave a packet is lost on the way (`SO_MARK`, `SO_PRIORITY`,
 //!   `SO_TXTIME`); filters of others on the device that go by them see ours.
 //! - While this process is stopped (SIGSTOP), nothing passes; when it dies, what it held is lost.

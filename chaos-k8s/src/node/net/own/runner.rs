@@ -194,7 +194,7 @@ impl Work {
             tracing::warn!(%error, "a TAP of ours is gone");
             lane.gone();
             // Else it would be told again and again.
-            self.epoll.delete(&lane.tap)?;
+            self.epoll.delete(&lane.ends.tap)?;
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Work {
             lane.flush(now, desk);
             if lane.asks_for_room() {
                 let once = EpollFlags::EPOLLOUT | EpollFlags::EPOLLONESHOT;
-                epoll.modify(&lane.out, &mut EpollEvent::new(once, id * 2 + 1))?;
+                epoll.modify(&lane.ends.out, &mut EpollEvent::new(once, id * 2 + 1))?;
             }
             if lane.has_ended(now) {
                 ended.push(*id);
@@ -214,8 +214,8 @@ impl Work {
         for id in ended.drain(..) {
             if let Some(lane) = lanes.remove(&id) {
                 // A descriptor that is closed elsewhere, later, would still be told of here.
-                let _ = epoll.delete(&lane.tap);
-                let _ = epoll.delete(&lane.out);
+                let _ = epoll.delete(&lane.ends.tap);
+                let _ = epoll.delete(&lane.ends.out);
                 lane.hand_over();
             }
         }
@@ -269,8 +269,8 @@ impl Work {
     }
 
     fn begin(&mut self, id: u64, lane: Box<Lane>) -> io::Result<()> {
-        self.epoll.add(&lane.tap, EpollEvent::new(EpollFlags::EPOLLIN, id * 2))?;
-        self.epoll.add(&lane.out, EpollEvent::new(EpollFlags::EPOLLONESHOT, id * 2 + 1))?;
+        self.epoll.add(&lane.ends.tap, EpollEvent::new(EpollFlags::EPOLLIN, id * 2))?;
+        self.epoll.add(&lane.ends.out, EpollEvent::new(EpollFlags::EPOLLONESHOT, id * 2 + 1))?;
         self.lanes.insert(id, lane);
         Ok(())
     }

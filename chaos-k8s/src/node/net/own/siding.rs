@@ -10,10 +10,11 @@ use nix::net::if_::if_nametoindex;
 
 use super::counters::{Counters, Shared};
 use super::fault::{Frames, PacketFault};
-use super::lane::Lane;
+use super::frame::Link;
+use super::lane::{Ends, Lane};
 use super::runner::{Command, Runner};
 use super::time;
-use crate::node::net::IfName;
+use crate::node::net::{Direction, IfName};
 use crate::node::{Namespace, netns, sys};
 
 /// Where a siding is.
@@ -21,8 +22,11 @@ use crate::node::{Namespace, netns, sys};
 pub struct Place {
     /// In which namespace.
     pub namespace: Namespace,
-    /// Which device the packets leave by.
+    /// Which device the packets leave by, or came by.
     pub device: IfName,
+    /// Packets on their way out, or in: a siding is for one of the two. Those on their way in are received by the device once
+    /// more, which needs Linux 6.6 with BPF.
+    pub direction: Direction,
     /// The name of the TAP, which must be free.
     pub tap: IfName,
     /// The mark of packets that come from the siding (`SO_MARK`): let them pass before all else, or they come again.
@@ -39,13 +43,14 @@ pub struct Place {
 /// use chaos_core::units::{ms, secs};
 /// use chaos_k8s::Node;
 /// use chaos_k8s::node::net::own::{NetemFault, Place, Runner};
-/// use chaos_k8s::node::net::{IfName, Netem};
+/// use chaos_k8s::node::net::{Direction, IfName, Netem};
 ///
 /// let chaos = Chaos::seeded(7);
 /// let namespace = Node::new(&chaos).namespace_of(4711)?;
 /// let place = Place {
 ///     namespace,
 ///     device: IfName::try_new("eth0")?,
+///     direction: Direction::Egress,
 ///     tap: IfName::try_new("siding0")?,
 ///     mark: 0x77,
 ///     purpose: "slow".to_owned(),
@@ -86,11 +91,11 @@ impl Runner {
         let at = |error: Error| {
             error.context(format!("a siding at {} of {}", place.device, place.namespace.name()))
         };
-        let (device, tap, files) =
+        let (device, tap, ends) =
             netns::inside(place.namespace.file(), || devices(place, is_large)).map_err(at)?;
         let shared = Arc::new(Shared::default());
         let dice = self.dice().stream(&["packets", &place.purpose]);
-        let lane = Lane::new(files, fault, dice, time::now()?, Arc::clone(&shared));
+        let lane = Lane::new(ends, fault, dice, time::now()?, Arc::clone(&shared));
         let siding = Siding { runner: self.clone(), id: self.fresh(), tap, device, shared, has_ended: false };
         let (done, begun) = channel();
         self.tell(Command::Begin { id: siding.id, lane: Box::new(lane), done })?;
@@ -102,36 +107,57 @@ impl Runner {
     }
 }
 
-type Files = (std::fs::File, std::fs::File, u16);
-
-fn devices(place: &Place, is_large: bool) -> Result<(u32, u32, Files)> {
+/// The device's and the TAP's number, and what is open of them.
+fn devices(place: &Place, is_large: bool) -> Result<(u32, u32, Ends)> {
+    if place.direction == Direction::Both {
+        return Err(Error::invalid("a siding is for packets out or in: make one for each"));
+    }
     let index = |name: &IfName| if_nametoindex(name.as_str());
     let device = index(&place.device).map_err(|errno| {
         Error::invalid(format!("there is no device {}", place.device)).with_source(io::Error::from(errno))
     })?;
-    let (out, kind) = sys::packet::open(device, place.mark).map_err(|source| match source.kind() {
+    let (out, kind) = sys::packet::open(device, place.mark).map_err(no_socket)?;
+    let link = Link::of_kind(kind);
+    let tap = sys::tap::open(place.tap.as_str(), is_large).map_err(|source| no_tap(source, &place.tap))?;
+    let tap_index = index(&place.tap).map_err(io::Error::from)?;
+    if place.direction == Direction::Egress {
+        return Ok((device, tap_index, Ends { tap, out, link, redirect: None }));
+    }
+    if link != Link::Ethernet {
+        return Err(Error::refused("packets on their way in pass this process on Ethernet devices only"));
+    }
+    let redirect = sys::ingress::redirect(tap_index, device, place.mark).map_err(|source| {
+        Error::refused(
+            "packets on their way in cannot pass this process: run with CAP_BPF and CAP_NET_ADMIN, on Linux 6.6 or later with BPF",
+        )
+        .with_source(source)
+    })?;
+    let out = tap.try_clone()?;
+    Ok((device, tap_index, Ends { tap, out, link, redirect: Some(redirect) }))
+}
+
+fn no_socket(source: io::Error) -> Error {
+    let said = match source.kind() {
         io::ErrorKind::PermissionDenied => {
             Error::refused("packets cannot be sent: run with CAP_NET_RAW and CAP_NET_ADMIN")
-                .with_source(source)
         }
-        _ => Error::failed("no packet socket (CONFIG_PACKET)").with_source(source),
-    })?;
-    let tap = sys::tap::open(place.tap.as_str(), is_large).map_err(|source| match source.kind() {
+        _ => Error::failed("no packet socket (CONFIG_PACKET)"),
+    };
+    said.with_source(source)
+}
+
+fn no_tap(source: io::Error, name: &IfName) -> Error {
+    let said = match source.kind() {
         io::ErrorKind::NotFound => {
             Error::refused("there is no /dev/net/tun: load the module tun, or give the container the device")
-                .with_source(source)
         }
         io::ErrorKind::PermissionDenied => {
             Error::refused("no TAP can be made: run with CAP_NET_ADMIN and with /dev/net/tun allowed")
-                .with_source(source)
         }
-        io::ErrorKind::ResourceBusy => {
-            Error::conflict(format!("the device name {} is taken", place.tap)).with_source(source)
-        }
-        _ => Error::failed(format!("the TAP {} cannot be made", place.tap)).with_source(source),
-    })?;
-    let tap_index = index(&place.tap).map_err(io::Error::from)?;
-    Ok((device, tap_index, (tap, out, kind)))
+        io::ErrorKind::ResourceBusy => Error::conflict(format!("the device name {name} is taken")),
+        _ => Error::failed(format!("the TAP {name} cannot be made")),
+    };
+    said.with_source(source)
 }
 
 impl Siding {
