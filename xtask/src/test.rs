@@ -13,6 +13,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("doctor", &[]),
     ("torn_wal", &[]),
     ("stress", &[]),
+    ("packet_fault", &[]),
 ];
 
 pub fn all() -> Result {

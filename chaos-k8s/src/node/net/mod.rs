@@ -20,6 +20,7 @@ mod engine;
 mod fault;
 mod kernel;
 mod marks;
+pub mod own;
 mod plan;
 mod rule;
 pub(crate) mod trial;

@@ -1,0 +1,224 @@
+//! Two namespaces joined by a pair of devices: `here`, whose packets are under fault, and `there`.
+
+use std::io::Write;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use chaos_core::units::{ms, secs};
+use chaos_core::{Chaos, Percent};
+use chaos_k8s::Node;
+use chaos_k8s::node::net::own::{NetemFault, PacketFault, Place, Runner, Siding};
+use chaos_k8s::node::net::{Direction, IfName};
+use chaos_k8s::node::net::{Netem, Odds};
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::support::{Need, Scratch, interfaces};
+
+/// What all tests here need.
+pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Nft, Need::Tun];
+
+pub(crate) const MARK: u32 = 0x77;
+pub(crate) const HERE: &str = "10.7.0.1";
+/// The peer whose packets are sent over the siding.
+pub(crate) const TARGET: &str = "10.7.0.2";
+/// The peer whose packets are not.
+pub(crate) const OTHER: &str = "10.7.0.3";
+pub(crate) const TARGET_6: &str = "fd07::2";
+
+pub(crate) struct Scene {
+    pub(crate) here: Scratch,
+    pub(crate) there: Scratch,
+    pub(crate) chaos: Chaos,
+    pub(crate) runner: Runner,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let (here, there) = (Scratch::new(), Scratch::new());
+        // Each `ip` has a `/proc/self` of its own.
+        let path = there.path().display().to_string().replace("self", &std::process::id().to_string());
+        here.inside(|| ip(&format!("link add v0 type veth peer name v1 netns {path}")));
+        here.inside(|| set_up("v0", &[&format!("{HERE}/24"), "fd07::1/64 nodad"]));
+        let addresses = [&format!("{TARGET}/24"), &format!("{OTHER}/24"), &format!("{TARGET_6}/64 nodad")];
+        there.inside(|| set_up("v1", &addresses.map(String::as_str)));
+        let chaos = Chaos::seeded(7);
+        let runner = Runner::start(&chaos).unwrap();
+        Self { here, there, chaos, runner }
+    }
+
+    pub(crate) fn place(&self, tap: &str) -> Place {
+        Place {
+            namespace: Node::new(&self.chaos).namespace_at(self.here.path()).unwrap(),
+            device: IfName::try_new("v0").unwrap(),
+            direction: Direction::Egress,
+            tap: IfName::try_new(tap).unwrap(),
+            mark: MARK,
+            purpose: "test".to_owned(),
+        }
+    }
+
+    /// A siding, and packets to the target steered there.
+    pub(crate) fn siding(&self, fault: impl PacketFault) -> Siding {
+        let siding = self.runner.open(&self.place("tap7"), fault).unwrap();
+        self.steer("tap7");
+        siding
+    }
+
+    pub(crate) fn netem(&self, netem: Netem) -> Siding {
+        self.siding(NetemFault::try_new(netem).unwrap())
+    }
+
+    pub(crate) fn steer(&self, tap: &str) {
+        self.here.inside(|| nft(&table("", tap)));
+    }
+
+    /// A siding for what comes from the target; none where the kernel has no tcx, unless `CHAOS_REQUIRE` demands it.
+    pub(crate) fn inward(&self, netem: Netem) -> Option<Siding> {
+        let place = Place { direction: Direction::Ingress, ..self.place("tap7") };
+        let siding = match self.runner.open(&place, NetemFault::try_new(netem).unwrap()) {
+            Err(error) if error.is_refused() => {
+                let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+                assert!(
+                    !demanded.split(',').any(|name| name == "tcx"),
+                    "{error}, and CHAOS_REQUIRE demands tcx"
+                );
+                println!("not run: {}", error.chain());
+                return None;
+            }
+            siding => siding.unwrap(),
+        };
+        let table = table("", "tap7").replace("hook egress", "hook ingress").replace("daddr", "saddr");
+        self.here.inside(|| nft(&table));
+        Some(siding)
+    }
+
+    pub(crate) fn unsteer(&self) {
+        self.here.inside(|| nft("delete table netdev siding"));
+    }
+
+    /// Whether there is a TAP here.
+    pub(crate) fn has_tap(&self) -> bool {
+        self.here.inside(|| interfaces().iter().any(|name| name.starts_with("tap")))
+    }
+
+    pub(crate) fn sender(&self) -> UdpSocket {
+        self.here.inside(|| UdpSocket::bind((HERE, 0)).unwrap())
+    }
+
+    /// A socket there, with room for all that a test sends.
+    pub(crate) fn receiver(&self, address: &str) -> UdpSocket {
+        let socket = self.there.inside(|| UdpSocket::bind((address, 9)).unwrap());
+        setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).unwrap();
+        socket
+    }
+
+    /// The shortest and the median time of an echo by this peer.
+    pub(crate) fn round_trip(&self, peer: &str, count: usize) -> (Duration, Duration) {
+        let echo = self.there.inside(|| UdpSocket::bind((peer, 7)).unwrap());
+        let socket =
+            self.here.inside(|| UdpSocket::bind((if peer.contains(':') { "::" } else { HERE }, 0)).unwrap());
+        let mut times: Vec<_> = (0..count).map(|_| once(&socket, &echo)).collect();
+        times.sort_unstable();
+        (times[0], times[count / 2])
+    }
+}
+
+/// The table that sends packets to the target to this TAP.
+pub(crate) fn table(flags: &str, tap: &str) -> String {
+    format!(
+        "table netdev siding {{ {flags} chain out {{ type filter hook egress device v0 priority 0; \
+         meta mark {MARK} accept; ip daddr {TARGET} fwd to {tap}; ip6 daddr {TARGET_6} fwd to {tap}; }}; }}"
+    )
+}
+
+fn once(socket: &UdpSocket, echo: &UdpSocket) -> Duration {
+    for socket in [socket, echo] {
+        socket.set_read_timeout(Some(secs(10))).unwrap();
+    }
+    let begun = Instant::now();
+    socket.send_to(b"echo", echo.local_addr().unwrap()).unwrap();
+    let mut buffer = [0; 16];
+    let (length, from) = echo.recv_from(&mut buffer).unwrap();
+    echo.send_to(&buffer[..length], from).unwrap();
+    socket.recv(&mut buffer).unwrap();
+    begun.elapsed()
+}
+
+fn set_up(device: &str, addresses: &[&str]) {
+    for address in addresses {
+        ip(&format!("address add {address} dev {device}"));
+    }
+    ip(&format!("link set {device} up"));
+}
+
+pub(crate) fn ip(arguments: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the test's own devices")]
+    let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {arguments}");
+}
+
+pub(crate) fn nft(script: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the table is not what is tested here")]
+    let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    nft.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(nft.wait().unwrap().success(), "nft: {script}");
+}
+
+/// Sends `count` numbered packets of `length` bytes, and returns the numbers that came, in the order in which they came.
+pub(crate) fn numbers(sender: &UdpSocket, receiver: &UdpSocket, count: u32, length: usize) -> Vec<u32> {
+    send(sender, receiver.local_addr().unwrap(), count, length);
+    came(receiver, length)
+}
+
+/// At most 9,000, since the TAP holds 10,000 and its reader may come late.
+pub(crate) fn send(sender: &UdpSocket, to: SocketAddr, count: u32, length: usize) {
+    assert!(count <= 9_000);
+    let mut bytes = vec![0; length];
+    for number in 0..count {
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        sender.send_to(&bytes, to).unwrap();
+    }
+}
+
+/// The numbers that come, until none does for half a second.
+pub(crate) fn came(receiver: &UdpSocket, length: usize) -> Vec<u32> {
+    receiver.set_read_timeout(Some(ms(500))).unwrap();
+    let mut bytes = vec![0; length];
+    let mut came = Vec::new();
+    while let Ok(read) = receiver.recv(&mut bytes) {
+        assert_eq!(read, length);
+        came.push(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    }
+    came
+}
+
+pub(crate) fn percent(value: f64) -> Percent {
+    Percent::try_new(value).unwrap()
+}
+
+pub(crate) fn odds(value: f64) -> Option<Odds> {
+    Some(percent(value).into())
+}
+
+/// Asserts that `seen` of `count` lies in the 99 % interval of a binomial distribution.
+pub(crate) fn assert_binomial(what: &str, seen: usize, count: u32, chance: f64) {
+    let (mean, deviation) = (f64::from(count) * chance, (f64::from(count) * chance * (1.0 - chance)).sqrt());
+    println!("{what}: {seen} of {count}, expected {mean:.0} +- {:.0}", 2.576 * deviation);
+    assert!((seen as f64 - mean).abs() <= 2.576 * deviation + 1.0, "{what}: {seen}, expected {mean:.0}");
+}
+
+pub(crate) fn wait_until(what: &str, done: impl Fn() -> bool) -> Duration {
+    let since = Instant::now();
+    while !done() {
+        assert!(since.elapsed() < secs(20), "not within 20 s: {what}");
+        std::thread::sleep(ms(1));
+    }
+    since.elapsed()
+}
+
+pub(crate) fn tc(arguments: &str) {
+    #[expect(clippy::disallowed_methods, reason = "somebody else's queue on the device")]
+    let status = Command::new("tc").args(arguments.split(' ')).status().unwrap();
+    assert!(status.success(), "tc {arguments}");
+}
