@@ -7,7 +7,7 @@ use chaos_core::units::{ms, secs};
 use chaos_k8s::node::net::Netem;
 use chaos_k8s::node::net::own::{NetemFault, Packet, PacketFault, Verdict};
 
-use super::scene::{NEEDS, Scene, TARGET, came, ip, numbers, send, tc, wait_until};
+use super::scene::{NEEDS, OTHER, Scene, TARGET, came, ip, numbers, send, tc, wait_until};
 use super::support::Test;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -159,6 +159,8 @@ fn busy() {
     wait_until("the device takes no more", || siding.counters().arrived == 9_000);
     let held = siding.counters().held;
     queue("change", "1gbit");
+    // The queue looks at its new rate when the next packet comes.
+    scene.sender().send_to(&[0], (OTHER, 9)).unwrap();
     let came = came(&receiver, 1_400);
     let counters = siding.counters();
     println!("{held} held; {counters}");

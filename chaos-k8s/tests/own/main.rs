@@ -11,6 +11,8 @@ mod ends;
 #[cfg(target_os = "linux")]
 mod inward;
 #[cfg(target_os = "linux")]
+mod parity;
+#[cfg(target_os = "linux")]
 mod refusals;
 #[cfg(target_os = "linux")]
 mod scene;
@@ -30,6 +32,7 @@ fn main() -> std::process::ExitCode {
         streams::TESTS,
         ends::TESTS,
         inward::TESTS,
+        parity::TESTS,
         refusals::TESTS,
         deaths::TESTS,
     ])

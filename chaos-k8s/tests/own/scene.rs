@@ -178,6 +178,10 @@ pub(crate) fn send(sender: &UdpSocket, to: SocketAddr, count: u32, length: usize
     for number in 0..count {
         bytes[..4].copy_from_slice(&number.to_be_bytes());
         sender.send_to(&bytes, to).unwrap();
+        if number % 250 == 249 {
+            // The other device's backlog is 1,000 packets (net.core.netdev_max_backlog).
+            std::thread::sleep(ms(2));
+        }
     }
 }
 

@@ -24,7 +24,7 @@ fn panicked<E>(_: E) -> Error {
 }
 
 /// Gbit/s of one TCP stream.
-pub fn stream(scene: &Scene) -> Result<f64> {
+pub(crate) fn stream(scene: &Scene) -> Result<f64> {
     let listener = scene.there(|| Ok(TcpListener::bind((THERE, 0))?))?;
     setsockopt(&listener, sockopt::RcvBufForce, &BUFFER).map_err(std::io::Error::from)?;
     let to = listener.local_addr()?;
@@ -54,7 +54,7 @@ pub fn stream(scene: &Scene) -> Result<f64> {
 }
 
 /// UDP packets of 64 bytes a second that arrive, of as many as one thread sends.
-pub fn packets(scene: &Scene) -> Result<f64> {
+pub(crate) fn packets(scene: &Scene) -> Result<f64> {
     let receiver = scene.there(|| Ok(UdpSocket::bind((THERE, 0))?))?;
     setsockopt(&receiver, sockopt::RcvBufForce, &BUFFER).map_err(std::io::Error::from)?;
     receiver.set_read_timeout(Some(Duration::from_millis(300)))?;
@@ -86,7 +86,7 @@ pub fn packets(scene: &Scene) -> Result<f64> {
 }
 
 /// The round trip of one small packet, p50 and p99 in microseconds.
-pub fn round_trip(scene: &Scene) -> Result<(f64, f64)> {
+pub(crate) fn round_trip(scene: &Scene) -> Result<(f64, f64)> {
     let echo = scene.there(|| Ok(UdpSocket::bind((THERE, 0))?))?;
     let socket = scene.here(|| Ok(UdpSocket::bind((HERE, 0))?))?;
     let to = echo.local_addr()?;

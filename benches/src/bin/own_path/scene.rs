@@ -14,12 +14,12 @@ use chaos_k8s::node::net::own::{Frames, Packet, PacketFault, Place, Runner, Sidi
 use chaos_k8s::node::net::{Direction, IfName};
 use nix::sched::{CloneFlags, setns, unshare};
 
-pub const HERE: &str = "10.7.0.1";
-pub const THERE: &str = "10.7.0.2";
+pub(crate) const HERE: &str = "10.7.0.1";
+pub(crate) const THERE: &str = "10.7.0.2";
 const MARK: u32 = 0x77;
 
 #[derive(Debug)]
-pub struct Scene {
+pub(crate) struct Scene {
     here: File,
     there: File,
 }
@@ -42,7 +42,7 @@ impl PacketFault for Slow {
 }
 
 impl Scene {
-    pub fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         let (here, there) = (namespace()?, namespace()?);
         let scene = Self { here, there };
         let path = |file: &File| format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
@@ -56,7 +56,7 @@ impl Scene {
     }
 
     /// Sends what goes to the peer over a siding.
-    pub fn siding(&self, runner: &Runner, frames: Frames, wait: Duration) -> Result<Siding> {
+    pub(crate) fn siding(&self, runner: &Runner, frames: Frames, wait: Duration) -> Result<Siding> {
         let path = format!("/proc/self/fd/{}", self.here.as_raw_fd());
         let place = Place {
             namespace: Node::new(&Chaos::seeded(7)).namespace_at(path)?,
@@ -75,15 +75,15 @@ impl Scene {
         Ok(siding)
     }
 
-    pub fn unsteer(&self) -> Result<()> {
+    pub(crate) fn unsteer(&self) -> Result<()> {
         self.here(|| run("nft", "delete table netdev siding", ""))
     }
 
-    pub fn here<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pub(crate) fn here<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         inside(&self.here, work)
     }
 
-    pub fn there<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pub(crate) fn there<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         inside(&self.there, work)
     }
 }

@@ -55,6 +55,7 @@ pub(super) struct Ends {
     pub(super) out: File,
     pub(super) link: Link,
     /// What makes the device receive them.
+    #[expect(dead_code, reason = "held, not used")]
     pub(super) redirect: Option<OwnedFd>,
 }
 
