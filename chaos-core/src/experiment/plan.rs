@@ -93,6 +93,10 @@ impl fmt::Display for ExperimentPlan {
                 writeln!(f, "    {name}{id}: {change}")?;
                 match owner {
                     Owner::Nobody => writeln!(f, "      CANNOT BE UNDONE")?,
+                    Owner::Guardian => writeln!(
+                        f,
+                        "      taken back by: {owner}; by the next sweep, if its container is killed whole"
+                    )?,
                     owner => writeln!(f, "      taken back by: {owner}")?,
                 }
             }

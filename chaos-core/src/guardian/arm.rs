@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -30,35 +31,55 @@ impl Guardian {
         }
         if std::process::id() == 1 {
             return Err(Error::refused(
-                "this process is pid 1, and with it dies every guardian of its container: start it under an init",
+                "this process is pid 1, and with it dies every guardian of its container: begin its main with \
+                 `chaos_core::guardian::run_if_asked(undos)`, and the guardian is pid 1 and this its child",
             ));
         }
         let ledger = ledger.map(ledger_file).transpose()?.flatten();
         let count = entries.len();
         let orders = Orders { lasting_ms: millis(lasting), limit_ms: millis(self.limit), ledger, entries };
         let orders = line(&Order::Arm(orders))?;
+        #[cfg(target_os = "linux")]
+        if let Some(first) = &self.first {
+            return self.arm_first(first, &orders, count);
+        }
         let mut child = Started(Some(self.spawn()?));
-        let armed = child.0.as_mut().map_or(Err(lost()), |child| self.hand_over(child, &orders, count));
-        armed?;
-        child.0.take().and_then(|child| Guarded::new(child, count)).ok_or_else(lost)
+        let mut pipes = child.0.as_mut().and_then(pipes_of).ok_or_else(lost)?;
+        self.hand_over(&mut pipes, &orders, count)?;
+        let child = child.0.take().ok_or_else(lost)?;
+        Ok(Guarded::new(child.id(), Some(child), pipes, count))
+    }
+
+    /// By the first process of the container, this one's parent.
+    #[cfg(target_os = "linux")]
+    fn arm_first(&self, first: &super::within::Control, orders: &[u8], count: usize) -> Result<Guarded> {
+        let log = self.log_file()?;
+        let mut pipes = first.session(log.as_ref()).map_err(|err| {
+            Error::failed("the guardian, the first process, does not answer").with_source(err)
+        })?;
+        self.hand_over(&mut pipes, orders, count)?;
+        Ok(Guarded::new(std::os::unix::process::parent_id(), None, pipes, count))
+    }
+
+    fn log_file(&self) -> Result<Option<File>> {
+        let open = |path: &std::path::PathBuf| {
+            open_log(path).map_err(|err| {
+                Error::failed(format!("the guardian's log {} cannot be written", path.display()))
+                    .with_source(err)
+            })
+        };
+        self.log.as_ref().map(open).transpose()
     }
 
     fn spawn(&self) -> Result<Child> {
-        let log = match &self.log {
-            Some(path) => Stdio::from(open_log(path).map_err(|err| {
-                Error::failed(format!("the guardian's log {} cannot be written", path.display()))
-                    .with_source(err)
-            })?),
-            None => Stdio::null(),
-        };
+        let log = self.log_file()?.map_or_else(Stdio::null, Stdio::from);
         child::start(&self.program, "chaos-guardian", &self.args, ASKED, log).map_err(|err| {
             Error::failed(format!("the guardian {} cannot be started", self.program.display()))
                 .with_source(err)
         })
     }
 
-    fn hand_over(&self, child: &mut Child, orders: &[u8], count: usize) -> Result<()> {
-        let (Some(to), Some(from)) = (&mut child.stdin, &mut child.stdout) else { return Err(lost()) };
+    fn hand_over(&self, (to, from): &mut (File, File), orders: &[u8], count: usize) -> Result<()> {
         match read_line(from, Self::START) {
             Ok(Answer::Ready(VERSION)) => {}
             Ok(other) => return Err(self.without_the_line(&format!("it said {other:?}"))),
@@ -95,6 +116,12 @@ impl Drop for Started {
             let _ = child.wait();
         }
     }
+}
+
+/// To the guardian and from it.
+fn pipes_of(child: &mut Child) -> Option<(File, File)> {
+    let (to, from) = (child.stdin.take()?, child.stdout.take()?);
+    Some((OwnedFd::from(to).into(), OwnedFd::from(from).into()))
 }
 
 fn lost() -> Error {

@@ -12,7 +12,8 @@ use crate::ledger::Undos;
 pub(super) const ASKED: &str = "--chaos-guardian=1";
 
 /// The line at the start of `main`. In the ordinary process it returns at once: the [`Guardian`] to give to experiments,
-/// injections and mounts. In the process that was started as a guardian it never returns.
+/// injections and mounts. In the process that was started as a guardian it never returns, nor in the first process of a
+/// container: see [`run_as_init`].
 ///
 /// `undos` is called in the guardian only, in a tokio runtime with time and I/O, so that what the undos need that is not
 /// data is made there: the same function that ledger and sweep get theirs from.
@@ -36,12 +37,49 @@ pub fn run_if_asked(undos: impl FnOnce() -> Result<Undos> + Send) -> Guardian {
 /// # let _: chaos_core::Guardian = guardian;
 /// ```
 pub fn run_if_asked_async(undos: impl AsyncFnOnce() -> Result<Undos> + Send) -> Guardian {
-    if !is_asked() {
-        return Guardian::of_this_program();
+    start(undos, std::process::id() == 1)
+}
+
+/// [`run_if_asked`] for a program that is its container's program, whether it has the number 1 there or not (in a pod that
+/// shares its pid namespace it has not): this process becomes the guardian, and starts the program again as its child.
+/// There it returns.
+///
+/// The arguments, the environment, the working directory and the input of the child are those of this process. It passes
+/// on SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2, takes the ends of orphans, and ends with the status of the
+/// child (128 and the signal's number, when a signal ended that), after all that was in force is put back. A child that
+/// goes on for 5 s after a SIGTERM or SIGINT has its faults put back meanwhile.
+///
+/// Only on Linux; elsewhere it is [`run_if_asked`].
+///
+/// ```no_run
+/// let guardian = chaos_core::guardian::run_as_init(|| Ok(chaos_core::Undos::none()));
+/// # let _: chaos_core::Guardian = guardian;
+/// ```
+pub fn run_as_init(undos: impl FnOnce() -> Result<Undos> + Send) -> Guardian {
+    start(async move || undos(), true)
+}
+
+fn start(undos: impl AsyncFnOnce() -> Result<Undos> + Send, as_init: bool) -> Guardian {
+    if is_asked() {
+        on_a_thread(|| i32::from(watch::run(undos) != ExitCode::SUCCESS));
     }
-    // On a thread of its own: the line may stand in an async `main`, where no second runtime may be entered.
-    let outcome = std::thread::scope(|scope| scope.spawn(|| watch::run(undos)).join());
-    exit(i32::from(outcome.unwrap_or(ExitCode::FAILURE) != ExitCode::SUCCESS))
+    #[cfg(target_os = "linux")]
+    {
+        if let Some(control) = super::within::Control::of_this_process() {
+            return Guardian::within(control);
+        }
+        if as_init {
+            on_a_thread(|| super::first::run(undos));
+        }
+    }
+    let _ = as_init;
+    Guardian::of_this_program()
+}
+
+/// On a thread of its own: the line may stand in an async `main`, where no second runtime may be entered.
+fn on_a_thread(work: impl FnOnce() -> i32 + Send) -> ! {
+    let outcome = std::thread::scope(|scope| scope.spawn(work).join());
+    exit(outcome.unwrap_or(1))
 }
 
 /// Whether this process was started as a guardian.

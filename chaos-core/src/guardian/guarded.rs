@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::process::{Child, ChildStdin, ChildStdout};
+use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,18 +25,18 @@ pub struct Guarded {
 }
 
 struct State {
-    child: Child,
+    // None where the guardian is the first process, which has a session for us.
+    child: Option<Child>,
     // None when it was disarmed.
-    to: Option<ChildStdin>,
-    from: ChildStdout,
+    to: Option<File>,
+    from: File,
     open: BTreeSet<usize>,
 }
 
 impl Guarded {
-    pub(super) fn new(mut child: Child, entries: usize) -> Option<Self> {
-        let (to, from) = (child.stdin.take()?, child.stdout.take()?);
+    pub(super) fn new(pid: u32, child: Option<Child>, (to, from): (File, File), entries: usize) -> Self {
         let state = State { to: Some(to), from, open: (0..entries).collect(), child };
-        Some(Self { pid: state.child.id(), state: Mutex::new(state) })
+        Self { pid, state: Mutex::new(state) }
     }
 
     /// The guardian's process.
@@ -94,11 +95,16 @@ impl State {
         self.open.clear();
         said?;
         wait_for_end(&mut self.from, BOUND)
-            .and_then(|()| self.child.wait())
-            .and_then(
-                |status| if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) },
-            )
+            .and_then(|()| self.reap())
             .map_err(|err| Error::failed("the guardian did not end as it should").with_source(err))
+    }
+}
+
+impl State {
+    fn reap(&mut self) -> io::Result<()> {
+        let Some(child) = &mut self.child else { return Ok(()) };
+        let status = child.wait()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
     }
 }
 
@@ -106,7 +112,8 @@ impl Drop for Guarded {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         drop(state.to.take());
-        if !matches!(state.child.try_wait(), Ok(None)) {
+        let Some(child) = &mut state.child else { return };
+        if !matches!(child.try_wait(), Ok(None)) {
             return;
         }
         // It reverts now and ends by itself, in a bounded time; somebody must take its status.

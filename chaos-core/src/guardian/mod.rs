@@ -64,6 +64,19 @@
 //! ```
 //! One guardian per injection, gone when all of it is put back.
 //!
+//! # In a container
+//! A container ends with its first process, and its siblings with it. So there the guardian is the first process and the
+//! program its child: [`run_if_asked`] does that in a process that has the number 1, [`run_as_init`] in any. It is one
+//! guardian for all injections, which nothing inside the container can kill (the kernel keeps SIGKILL from the first
+//! process of a pid namespace), and it ends as the program did, after it has put back what that left in force.
+//! ```text
+//! first process   guardian: holds undos, passes signals on, takes the ends of orphans ---- reverts -> exit as the child
+//!   child         this program: inject ... (revert) ... killed, OOM, exit ----------------^
+//! ```
+//! What even that does not cover: the container killed whole (`docker kill`, a pod deleted without grace or past it, a
+//! cgroup with `memory.oom.group`, the node's power). What the kernel does not own is then in force until a sweep of the
+//! ledger, which must lie outside of the container, and the plan says so.
+//!
 //! # Guarantees
 //! - No effect begins before the guardian has said that it holds every undo, knows its kind and can read its data.
 //! - End of the pipe: what is open is reverted, looked at, and struck off the dead run's ledger, over the path that a
@@ -81,25 +94,34 @@
 //! - A child that is forked without exec shares the pipe, and keeps the guardian waiting until the deadline.
 //!
 //! # Caveats
-//! - It dies with its container. As pid 1 a program has no guardian that could outlive it, and arming says so.
+//! - Under an init of somebody else (`docker run --init`, a pod that shares its pid namespace) the program has not the
+//!   number 1, and its guardian is a sibling that dies with the container: use [`run_as_init`] there.
+//! - In a first process what the undos print goes where the program prints, and a program that an undo starts is taken at
+//!   its end as an orphan is: the undo cannot learn its status.
 //! - What kills both (a cgroup that is killed whole, a power loss) leaves the fault to the sweep of a ledger.
 //! - The deadline does not run while the machine is suspended.
 //! - Arming blocks the calling thread for the start of a process, some 10 ms; bounded by [`Guardian::START`].
 //!
 //! # Errors
-//! [`refused`](crate::Error::is_refused) when the program lacks the line, is pid 1, or cannot revert what it asks for;
+//! [`refused`](crate::Error::is_refused) when the program lacks the line, is pid 1 without it, or cannot revert what it asks for;
 //! [`failed`](crate::Error::is_failed) when no process could be started or the armed one is gone.
 
 mod arm;
 mod asked;
 #[doc(hidden)]
 pub mod child;
+#[cfg(target_os = "linux")]
+mod first;
 mod guarded;
+mod log;
 mod program;
 mod revert;
+mod session;
 mod watch;
 mod wire;
+#[cfg(target_os = "linux")]
+mod within;
 
-pub use asked::{run_if_asked, run_if_asked_async};
+pub use asked::{run_as_init, run_if_asked, run_if_asked_async};
 pub use guarded::Guarded;
 pub use program::Guardian;

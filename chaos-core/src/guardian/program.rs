@@ -23,6 +23,9 @@ pub struct Guardian {
     pub(super) log: Option<PathBuf>,
     pub(super) limit: Duration,
     pub(crate) margin: Duration,
+    /// The first process, when this one runs below it.
+    #[cfg(target_os = "linux")]
+    pub(super) first: Option<std::sync::Arc<super::within::Control>>,
 }
 
 impl Guardian {
@@ -50,7 +53,15 @@ impl Guardian {
             log: None,
             limit: Self::LIMIT,
             margin: Self::MARGIN,
+            #[cfg(target_os = "linux")]
+            first: None,
         }
+    }
+
+    /// The first process, which is this program's parent.
+    #[cfg(target_os = "linux")]
+    pub(super) fn within(control: super::within::Control) -> Self {
+        Self { first: Some(std::sync::Arc::new(control)), ..Self::of_this_program() }
     }
 
     /// Arguments that the program needs to get to its line.
@@ -76,6 +87,14 @@ impl Guardian {
     pub fn margin(mut self, margin: Duration) -> Self {
         self.margin = margin;
         self
+    }
+
+    /// Whether it is the first process of the container, with this one as its child.
+    pub fn is_first_process(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.first.is_some();
+        #[cfg(not(target_os = "linux"))]
+        return false;
     }
 
     /// The program.

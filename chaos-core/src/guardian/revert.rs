@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::watch::tell;
+use super::log::Log;
 use super::wire::LedgerFile;
 use crate::error::Result;
 use crate::ledger::{Entry, Sweep, Undos};
@@ -46,6 +46,7 @@ pub(super) struct Held {
     pub(super) entries: BTreeMap<usize, Entry>,
     pub(super) limit: Duration,
     pub(super) ledger: Option<LedgerFile>,
+    pub(super) log: Log,
 }
 
 impl Held {
@@ -56,7 +57,7 @@ impl Held {
             Ok(Some(outcome)) => outcome,
             Ok(None) => self.put_back().await,
             Err(err) => {
-                tell(&format!("the ledger cannot be swept: {}", err.chain()));
+                self.log.tell(&format!("the ledger cannot be swept: {}", err.chain()));
                 self.put_back().await
             }
         }
@@ -69,7 +70,7 @@ impl Held {
         let mut tries = 0;
         loop {
             let swept = sweep.run(&self.undos).await?;
-            tell(&format!("swept run {}: {swept}", file.run));
+            self.log.tell(&format!("swept run {}: {swept}", file.run));
             if swept.is_clean() && swept.live().is_empty() {
                 return Ok(Some(Outcome::PutBack));
             }
@@ -107,7 +108,7 @@ impl Held {
                 wait(pause(tries)).await;
             }
         }
-        open.values().for_each(|entry| tell(&format!("left behind: {entry}")));
+        open.values().for_each(|entry| self.log.tell(&format!("left behind: {entry}")));
         Outcome::Leftover
     }
 
@@ -124,12 +125,12 @@ impl Held {
                 None => return,
                 Some(Ok((nth, Ok(())))) => {
                     if let Some(entry) = open.remove(&nth) {
-                        tell(&format!("put back: {entry}"));
+                        self.log.tell(&format!("put back: {entry}"));
                     }
                 }
                 Some(Ok((nth, Err(err)))) => {
                     if let Some(entry) = open.get(&nth) {
-                        tell(&format!("not put back: {entry}: {}", err.chain()));
+                        self.log.tell(&format!("not put back: {entry}: {}", err.chain()));
                     }
                 }
                 // A panic of an undo is an error already; a lost task stays open and is tried again.

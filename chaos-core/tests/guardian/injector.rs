@@ -45,6 +45,17 @@ impl Injector {
                 self.hold(secs(600), Guardian::MARGIN, || after = Some(bystander())).await;
                 [Some(before), after].into_iter().flatten().for_each(end);
             }
+            "hold and leave orphans" => {
+                #[expect(clippy::disallowed_methods, reason = "orphans are the point")]
+                let shell = Command::new("sh").args(["-c", "(sleep 0.1 &); (true &)"]).status();
+                assert!(shell.unwrap().success());
+                self.hold(secs(600), Guardian::MARGIN, || {}).await;
+            }
+            "hold whatever comes" => {
+                let terminate = tokio::signal::unix::SignalKind::terminate();
+                let _heard = tokio::signal::unix::signal(terminate).unwrap();
+                self.hold(secs(600), Guardian::MARGIN, || {}).await;
+            }
             "hold without end" => {
                 let again = self.home.join("file-0");
                 self.hold(ms(300), ms(200), || {

@@ -9,6 +9,8 @@
 mod deadlines;
 mod deaths;
 mod fault;
+#[cfg(target_os = "linux")]
+mod first;
 mod injector;
 mod place;
 mod refusals;
@@ -21,13 +23,19 @@ use libtest_mimic::{Arguments, Trial};
 fn main() -> ExitCode {
     let guardian = if std::env::var_os(LACKS_THE_LINE).is_some() {
         Guardian::of_program("/proc/self/exe")
+    } else if std::env::var_os(AS_INIT).is_some() {
+        chaos_core::guardian::run_as_init(fault::undos)
     } else {
         chaos_core::guardian::run_if_asked(fault::undos)
     };
     if let Some(code) = injector::run_if_asked(&guardian) {
         return code;
     }
-    let tests = [deaths::TESTS, deadlines::TESTS, refusals::TESTS].concat();
+    #[cfg(target_os = "linux")]
+    let first = first::TESTS;
+    #[cfg(not(target_os = "linux"))]
+    let first = &[];
+    let tests = [deaths::TESTS, deadlines::TESTS, refusals::TESTS, first].concat();
     let trial = |(name, test): (&str, fn())| {
         Trial::test(name, move || {
             test();
@@ -39,6 +47,9 @@ fn main() -> ExitCode {
 
 /// Makes `main` forget the line.
 const LACKS_THE_LINE: &str = "CHAOS_TEST_GUARDIAN_LACKS_THE_LINE";
+
+/// Makes `main` say that this is the first process of a container, whatever its number.
+const AS_INIT: &str = "CHAOS_TEST_GUARDIAN_AS_INIT";
 
 /// A test and its name.
 type Test = (&'static str, fn());

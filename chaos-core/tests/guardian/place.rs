@@ -51,7 +51,12 @@ impl Place {
 
     pub(crate) fn start(&self, job: &str, env: &[(&str, &str)]) -> Injector {
         #[expect(clippy::disallowed_methods, reason = "processes that die are the point of this test")]
-        let mut command = Command::new(std::env::current_exe().unwrap());
+        let command = Command::new(std::env::current_exe().unwrap());
+        self.start_as(command, job, env)
+    }
+
+    /// By this command, which leads to this program.
+    pub(crate) fn start_as(&self, mut command: Command, job: &str, env: &[(&str, &str)]) -> Injector {
         command
             .env("RUST_BACKTRACE", "0")
             .env(JOB, job)

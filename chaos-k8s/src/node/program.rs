@@ -5,8 +5,9 @@ use chaos_core::{Chaos, Guardian, Result, Undos, guardian};
 use super::Node;
 
 /// The line at the start of `main` of a program that uses the engines. In the ordinary process it returns at once, with
-/// the [`Guardian`] to give to experiments and injections. In a process that was started as a guardian or as a stressor of
-/// an engine it never returns.
+/// the [`Guardian`] to give to experiments and injections. In a process that was started as a guardian, or at work for
+/// an engine, it never returns; nor in the first process of a container, which becomes the guardian and starts the program
+/// again below itself ([`chaos_core::guardian`]).
 ///
 /// ```
 /// let guardian = chaos_k8s::node::run_if_asked();
@@ -26,9 +27,31 @@ pub fn run_if_asked() -> Guardian {
 /// # let _ = guardian;
 /// ```
 pub fn run_if_asked_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Guardian {
+    at_work_if_asked();
+    guardian::run_if_asked(|| undos(more))
+}
+
+/// [`run_if_asked_with`] for a program that is its container's program though it has not the number 1 there, as in a pod
+/// with `hostPID`: this process becomes the guardian, and starts the program again as its child, where it returns
+/// ([`guardian::run_as_init`]).
+///
+/// ```no_run
+/// let guardian = chaos_k8s::node::run_as_init_with(Ok);
+/// # let _ = guardian;
+/// ```
+pub fn run_as_init_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Guardian {
+    at_work_if_asked();
+    guardian::run_as_init(|| undos(more))
+}
+
+/// Never returns in a process that an engine has started to work for it.
+fn at_work_if_asked() {
     #[cfg(feature = "stress")]
     super::stress::run_if_asked();
     #[cfg(feature = "process")]
     super::process::run_if_asked();
-    guardian::run_if_asked(|| more(Node::new(&Chaos::random()).undos()?))
+}
+
+fn undos(more: impl FnOnce(Undos) -> Result<Undos>) -> Result<Undos> {
+    more(Node::new(&Chaos::random()).undos()?)
 }

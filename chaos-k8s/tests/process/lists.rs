@@ -31,7 +31,7 @@ fn pids(targets: &Targets<Process>) -> Vec<u32> {
 fn by_name() {
     let node = Node::new(&Chaos::seeded(1));
     // Longer than the kernel keeps.
-    let name = format!("chaos-victim-{}", std::process::id());
+    let name = format!("chaos-test-victim-{}", std::process::id());
     let victims = [Victim::named(&name), Victim::named(&name)];
     let other = Victim::named(&name[..15]);
     let mut expected: Vec<u32> = victims.iter().map(Victim::pid).collect();

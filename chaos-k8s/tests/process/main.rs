@@ -14,6 +14,8 @@ mod lists;
 #[cfg(target_os = "linux")]
 mod pauses;
 #[cfg(target_os = "linux")]
+mod rights;
+#[cfg(target_os = "linux")]
 mod signals;
 #[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
@@ -23,14 +25,18 @@ mod victim;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    let guardian = chaos_k8s::node::run_if_asked();
-    if victim::run_if_asked() || clocks::run_if_asked() {
+    let guardian = if std::env::var_os(rights::LACKS_THE_LINE).is_some() {
+        chaos_core::Guardian::of_program("/proc/self/exe")
+    } else {
+        chaos_k8s::node::run_if_asked()
+    };
+    if victim::run_if_asked() || clocks::run_if_asked() || rights::run_if_asked() {
         return std::process::ExitCode::SUCCESS;
     }
     if injector::run_if_asked(&guardian) {
         return std::process::ExitCode::SUCCESS;
     }
-    support::run(&[signals::TESTS, lists::TESTS, pauses::TESTS, deaths::TESTS, clocks::TESTS])
+    support::run(&[signals::TESTS, lists::TESTS, pauses::TESTS, deaths::TESTS, clocks::TESTS, rights::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

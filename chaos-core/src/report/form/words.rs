@@ -156,7 +156,7 @@ pub(crate) fn if_it_dies(step: &StepReport) -> &'static str {
         _ if !step.reversible => "it cannot be undone",
         Owner::Process => "it ends with the process",
         Owner::Kernel => "the kernel takes it back",
-        Owner::Guardian => "the guardian takes it back",
+        Owner::Guardian => "the guardian takes it back, or the next sweep if its container is killed whole",
         Owner::Deadline => "the agent's deadline takes it back",
         Owner::Platform => "the platform's limit takes it back",
         Owner::Sweep => "the next sweep takes it back",

@@ -24,7 +24,7 @@
 //!
 //! | fault | what | taken back, when we die, by |
 //! |---|---|---|
-//! | [`pause`] | every thread stands still | the kernel |
+//! | [`pause()`] | every thread stands still | the kernel |
 //! | [`stop`] | the same, by SIGSTOP | a guardian |
 //! | [`kill`], [`terminate`], [`signal`] | a signal, once | nobody: what it did is done |
 //! | [`Signals::every`] | a signal at an interval | its end is ours |

@@ -89,6 +89,7 @@ impl Fault for Signals {
     }
 
     async fn prepare(&self, process: &Process) -> Result<Plan<NoUndo>> {
+        process.node().chaos().clock().require_real("a signal to a process")?;
         let what = match look(process, self.signal)? {
             Fate::Ends => "the process ends",
             Fate::Handles => "the process handles it",

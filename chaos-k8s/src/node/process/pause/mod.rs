@@ -2,9 +2,9 @@
 //!
 //! | made by | how | taken back, when we die, by |
 //! |---|---|---|
-//! | [`pause`] | this program, started again, traces it (PTRACE_SEIZE, PTRACE_INTERRUPT) | the kernel, at once |
+//! | [`pause()`] | this program, started again, traces it (PTRACE_SEIZE, PTRACE_INTERRUPT) | the kernel, at once |
 //! | [`stop`] | SIGSTOP | a guardian |
-//! | [`pause`]`().or_stop()` | the first, and the second where that is not possible | as the plan says |
+//! | [`pause()`]`.or_stop()` | the first, and the second where that is not possible | as the plan says |
 //!
 //! # Caveats
 //! - System calls that a stop interrupts return EINTR in the process, as after SIGSTOP and SIGCONT (signal(7) lists them:
@@ -92,6 +92,7 @@ impl Fault for Pause {
     }
 
     async fn prepare(&self, process: &Process) -> Result<Plan<Resume>> {
+        process.node().chaos().clock().require_real("a pause of a process")?;
         process.stat()?;
         let threads = threads(process.identity())?;
         if threads.are_stopped() {
