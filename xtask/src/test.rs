@@ -10,6 +10,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("admin_route", &[]),
     ("flaky_reader", &[]),
     ("slow_disk", &[]),
+    ("netem", &[]),
+    ("partition", &[]),
 ];
 
 pub fn all() -> Result {

@@ -125,7 +125,7 @@ fn measured_rate(scene: &Scene, packets: u32) -> f64 {
     let answers = scene.client().timed(at(PEER, PORT), packets);
     assert_eq!(answers.len(), packets as usize, "none lost");
     // Behind the burst.
-    const BURST: u32 = 12;
+    const BURST: u32 = 60;
     let (first, last) = (answers[BURST as usize], answers[answers.len() - 1]);
     // 500 bytes, and the headers of UDP, IPv4 and Ethernet.
     f64::from(packets - 1 - BURST) * (500.0 + 8.0 + 20.0 + 14.0) * 8.0 / (last - first).as_secs_f64()
@@ -135,9 +135,12 @@ fn rate() {
     let scene = Scene::new();
     let client = scene.client();
     for (fault, what) in [
-        (net::bandwidth(Bandwidth::kbit(800).unwrap()).queue(1_000_000).to(Flow::all()), "out"),
+        (net::bandwidth(Bandwidth::kbit(800).unwrap()).burst(20_000).queue(1_000_000).to(Flow::all()), "out"),
         (
-            net::bandwidth(Bandwidth::kbit(800).unwrap()).queue(1_000_000).from(Flow::peer(PEER).unwrap()),
+            net::bandwidth(Bandwidth::kbit(800).unwrap())
+                .burst(20_000)
+                .queue(1_000_000)
+                .from(Flow::peer(PEER).unwrap()),
             "in",
         ),
     ] {

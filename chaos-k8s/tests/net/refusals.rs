@@ -49,7 +49,7 @@ fn forbidden() {
     let before = scene.state();
     let netem = |netem: Netem| net::netem(netem).into_rule();
     let refused: [(NetRule, &str); 5] = [
-        (net::drop().device(IfName::try_new("eth7").unwrap()).into(), "no device eth7 here, but lo, va"),
+        (net::drop().device(IfName::try_new("eth7").unwrap()).into(), "no device eth7 here, but lo"),
         (netem(Netem::default()), "without effect"),
         (netem(Netem { delay: Duration::from_secs(4_000), ..Netem::default() }), "an hour"),
         (netem(Netem { delay: ms(1), distribution: Distribution::Normal, ..Netem::default() }), "jitter"),

@@ -128,8 +128,7 @@ impl Scene {
                 .filter(|line| !line.starts_with(' '))
                 .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
                 .collect();
-            let mut state =
-                devices + &without_statistics(&read("tc", "qdisc show")) + &read("nft", "list ruleset");
+            let mut state = devices + &read("tc", "qdisc show") + &read("nft", "list ruleset");
             for name in names {
                 state += &read("tc", &format!("class show dev {name}"));
                 state += &read("tc", &format!("filter show dev {name}"));
@@ -137,7 +136,7 @@ impl Scene {
                     state += &read("tc", &format!("filter show dev {name} {parent}"));
                 }
             }
-            state
+            without_statistics(&state)
         })
     }
 
@@ -277,15 +276,20 @@ pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> 
     since.elapsed()
 }
 
-/// HTB counts in its parameters.
-fn without_statistics(qdiscs: &str) -> String {
-    let line = |line: &str| match line.split_once("direct_packets_stat ") {
-        Some((before, after)) => {
-            format!("{before}{}\n", after.trim_start_matches(|c: char| c.is_ascii_digit()))
-        }
-        None => format!("{line}\n"),
-    };
-    qdiscs.lines().map(line).collect()
+/// HTB counts in its parameters, and counters of nft do.
+fn without_statistics(state: &str) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in state.split(' ') {
+        let before = words.last().copied().unwrap_or_default();
+        let counts = ["direct_packets_stat", "packets", "bytes"].contains(&before);
+        let number = word.trim_end().bytes().all(|b| b.is_ascii_digit());
+        words.push(if counts && number {
+            word.trim_start_matches(|c: char| c.is_ascii_digit())
+        } else {
+            word
+        });
+    }
+    words.join(" ")
 }
 
 pub(crate) fn ip(arguments: &str) {
