@@ -14,6 +14,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("torn_wal", &[]),
     ("stress", &[]),
     ("packet_fault", &[]),
+    ("netem", &[]),
+    ("partition", &[]),
 ];
 
 pub fn all() -> Result {

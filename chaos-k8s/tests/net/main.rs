@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, reason = "what is not run says so, and what was measured")]
 
 #[cfg(target_os = "linux")]
+mod changes;
+#[cfg(target_os = "linux")]
 mod compose;
 #[cfg(target_os = "linux")]
 mod deaths;
@@ -23,7 +25,14 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = deaths::run_if_asked() {
         return code;
     }
-    support::run(&[refusals::TESTS, effects::TESTS, compose::TESTS, foreign::TESTS, deaths::TESTS])
+    support::run(&[
+        refusals::TESTS,
+        effects::TESTS,
+        compose::TESTS,
+        changes::TESTS,
+        foreign::TESTS,
+        deaths::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -8,7 +8,7 @@ use chaos_core::{BlastRadius, Chaos, Fault, Mode, Percent, Targets};
 use chaos_k8s::Node;
 use chaos_k8s::node::net::{self, Bandwidth, Distribution, Flow, IfName, NetRule, Netem, Ports, Refusal};
 
-use crate::scene::{PEER, Scene, run};
+use crate::scene::{PEER, Scene, ip, read, run};
 use crate::support::{Need, Scratch, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -49,7 +49,7 @@ fn forbidden() {
     let before = scene.state();
     let netem = |netem: Netem| net::netem(netem).into_rule();
     let refused: [(NetRule, &str); 5] = [
-        (net::drop().device(IfName::try_new("eth7").unwrap()).into(), "no device eth7 here, but lo, va"),
+        (net::drop().device(IfName::try_new("eth7").unwrap()).into(), "no device eth7 here, but lo"),
         (netem(Netem::default()), "without effect"),
         (netem(Netem { delay: Duration::from_secs(4_000), ..Netem::default() }), "an hour"),
         (netem(Netem { delay: ms(1), distribution: Distribution::Normal, ..Netem::default() }), "jitter"),
@@ -60,6 +60,12 @@ fn forbidden() {
         assert!(error.chain().contains(words), "{}", error.chain());
         assert_eq!(scene.state(), before);
     }
+    scene.target.inside(|| ip("link set va txqueuelen 100"));
+    scene.target.inside(|| read("tc", "qdisc replace dev va root handle ca05: htb"));
+    let before = scene.state();
+    let error = scene.begin(net::bandwidth(Bandwidth::mbit(1).unwrap())).unwrap_err();
+    assert!(error.is_refused() && error.to_string().contains("ca05"), "{error}");
+    assert_eq!(scene.state(), before);
     // Nothing but loopback is up.
     let bare = Scratch::new();
     let target = Targets::one(scene.node.namespace_at(bare.path()).unwrap());

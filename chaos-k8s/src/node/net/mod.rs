@@ -15,6 +15,31 @@
 //! assert_eq!(slow_database.to_string(), "delay 200ms +-20ms normal, loss 1 % to 10.0.0.0/8 port 5432 tcp");
 //! # Ok::<(), chaos_core::Error>(())
 //! ```
+//!
+//! # How
+//!
+//! A table of nf_tables that belongs to a socket of this process picks the packets. What is dropped or refused ends there; for all
+//! else the packets are handed over to a device of ours (an ifb), wait in a class and its netem, and go back to where they were.
+//! The qdiscs, filters and tables of others are not touched. When the process dies, however it dies, the kernel deletes the table
+//! with its socket: the next packet goes its own way, and what is left is an idle device, which a sweep deletes.
+//!
+//! Several faults on one device compose: each packet goes through all that meet it, the delays add up, the losses multiply. Each
+//! device and direction has a queue and a rate of its own.
+//!
+//! # What is not met
+//!
+//! - Packets that are not IP (ARP), and in rules with ports the later fragments of a packet, which have none.
+//! - Host names that resolve to something else later: they are resolved at the time of the inject.
+//! - A device that comes up while a fault is in force, until the fault is observed the next time.
+//!
+//! # What to know
+//!
+//! - A packet on its way out that is dropped looks to its sender as if it was lost on the way. One that is refused is seen by UDP as
+//!   `EPERM`, and by TCP as the answer that the refusal names.
+//! - Two faults of bandwidth that overlap: the lower rate is shared by all that its fault meets; the higher one holds only what both
+//!   meet.
+//! - Packets that passed a device of ours have a priority of ours (`ca05:...`, low bits zero) in the device's own qdisc.
+//! - Two runs do not lead packets of one device and direction aside: the second is refused, by the name of the first.
 
 mod engine;
 mod fault;

@@ -49,7 +49,7 @@ impl Undo for NetUndo {
 
     async fn revert(&self, node: &Node) -> Result<()> {
         if self.is_of(node) {
-            return node.net().remove(self.netns, self.rule()).await;
+            return node.net().remove(self.netns, self.rule(), node.chaos().clock()).await;
         }
         let undo = self.clone();
         node.net().run(move || undo.sweep()).await

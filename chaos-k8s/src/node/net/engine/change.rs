@@ -15,15 +15,16 @@ use crate::node::net::plan::{Active, Branch, Programs, ROOT, RuleId, Tree, progr
 const DIRECT: u32 = 10_000;
 
 impl Space {
-    /// Takes a rule out; until when what waits for it may wait.
-    pub(super) fn remove(&mut self, id: RuleId) -> Result<Instant> {
-        if self.rules.iter().any(|rule| rule.id == id) {
+    /// Takes a rule out: whether it was in, and until when what waits for it may wait.
+    pub(super) fn remove(&mut self, id: RuleId) -> Result<(bool, Instant)> {
+        let was_in_force = self.rules.iter().any(|rule| rule.id == id);
+        if was_in_force {
             let rules = self.rules.iter().filter(|rule| rule.id != id).cloned().collect();
             self.change(rules)?;
         }
         self.said.remove(&id);
         let longest = self.draining.iter().map(|class| class.wait).max().unwrap_or(Duration::ZERO);
-        Ok(Instant::now() + longest)
+        Ok((was_in_force, Instant::now() + longest))
     }
 
     /// Makes these rules the ones in force.

@@ -54,8 +54,8 @@ impl Draining {
 }
 
 impl Space {
-    /// One look: takes away what has nothing more to give, or at the deadline what has. Done when nothing drains.
-    pub(super) fn drain(&mut self, deadline: Instant) -> Result<Option<()>> {
+    /// One look: takes away what has nothing more to give, or at the deadline what has. Whether nothing drains any more.
+    pub(super) fn drain(&mut self, deadline: Instant) -> Result<bool> {
         let late = Instant::now() >= deadline;
         let mut left = Vec::new();
         // Children come before their parents, which have no qdisc.
@@ -77,7 +77,7 @@ impl Space {
         }
         self.draining = left;
         if !self.draining.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
         let idle: Vec<_> =
             self.links.keys().copied().filter(|key| !self.tree.devices.contains_key(key)).collect();
@@ -86,6 +86,6 @@ impl Space {
                 self.kernel.delete_link(link)?;
             }
         }
-        Ok(Some(()))
+        Ok(true)
     }
 }

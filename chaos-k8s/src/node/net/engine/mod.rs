@@ -12,12 +12,12 @@ mod resolve;
 mod space;
 mod threads;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaos_core::ledger::RunId;
-use chaos_core::{Error, Result};
+use chaos_core::{Clock, Error, Result};
 
 pub(crate) use look::Seen;
 use probe::Abilities;
@@ -36,6 +36,8 @@ pub(crate) struct Engine {
     marks: Marks,
     spaces: Arc<Spaces>,
     rules: AtomicU64,
+    /// Reverted before they were injected: an inject that was given up may still come to its turn.
+    taken_back: Arc<Mutex<HashSet<RuleId>>>,
     threads: Threads,
     abilities: Arc<OnceLock<Abilities>>,
 }
@@ -48,6 +50,7 @@ impl Engine {
             marks: Marks::of(run),
             spaces: Arc::default(),
             rules: AtomicU64::new(1),
+            taken_back: Arc::default(),
             threads: Threads::new(),
             abilities: Arc::default(),
         }
@@ -80,7 +83,7 @@ impl Engine {
     /// Puts a rule in force. When the future is dropped before that began, nothing happens.
     pub(crate) async fn add(&self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
         let dropped = Dropped::default();
-        let begun = Arc::clone(&dropped.0);
+        let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
         self.threads
@@ -88,7 +91,7 @@ impl Engine {
                 let rule = resolve::resolve(&namespace, &rule)?;
                 in_space(&spaces, &namespace, &marks, |space| {
                     // Under the lock that a revert must wait for.
-                    if begun.load(Ordering::SeqCst) {
+                    if given_up.load(Ordering::SeqCst) || lock(&taken_back).contains(&id) {
                         return Err(Error::failed("the inject was given up before it began"));
                     }
                     space.add(id, &rule)
@@ -97,13 +100,23 @@ impl Engine {
             .await
     }
 
-    /// Takes a rule back, and what only it needed. Whether this engine knew the namespace.
-    pub(crate) async fn remove(&self, netns: NetnsId, id: RuleId) -> Result<()> {
+    /// Takes a rule back, and what only it needed, when what waits there has gone on. A namespace without faults is fine.
+    pub(crate) async fn remove(&self, netns: NetnsId, id: RuleId, clock: &Clock) -> Result<()> {
+        // First, so that an inject which has not looked yet does nothing; one that has is in its space.
+        lock(&self.taken_back).insert(id);
         let Some(space) = self.space(netns) else { return Ok(()) };
         let changed = Arc::clone(&space);
-        let deadline = self.threads.run(move || lock(&changed).remove(id)).await?;
-        let drained = Arc::clone(&space);
-        self.threads.wait(move || lock(&drained).drain(deadline)).await?;
+        let (was_in_force, deadline) = self.threads.run(move || lock(&changed).remove(id)).await?;
+        if was_in_force {
+            lock(&self.taken_back).remove(&id);
+        }
+        loop {
+            let draining = Arc::clone(&space);
+            if self.threads.run(move || lock(&draining).drain(deadline)).await? {
+                break;
+            }
+            clock.sleep(drain::EVERY).await;
+        }
         let spaces = Arc::clone(&self.spaces);
         self.threads
             .run(move || {

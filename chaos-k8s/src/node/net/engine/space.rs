@@ -10,7 +10,7 @@ use crate::node::Namespace;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
 use crate::node::net::plan::{
-    Act, Active, Combinations, Meeting, Numbering, Programs, RuleId, Tree, act, programs, tree,
+    Act, Active, Combinations, MAJOR, Meeting, Numbering, Programs, RuleId, Tree, act, programs, tree,
 };
 use crate::node::net::rule::{Devices, NetRule};
 
@@ -87,6 +87,14 @@ impl Space {
     fn check_others(&mut self, active: &Active) -> Result<()> {
         if active.act() != Act::Siding {
             return Ok(());
+        }
+        // A priority of ours would mean something to it.
+        let same = self.kernel.links_with(MAJOR)?;
+        if let Some(cell) = active.cells.iter().find(|cell| same.contains(&cell.link)) {
+            return Err(Error::refused(format!(
+                "device {} has a qdisc {MAJOR:x}:, the number that is used for packets led aside: give it another handle",
+                cell.device.to_string_lossy()
+            )));
         }
         let own = self.netdev.name().into_owned();
         for table in self.kernel.tables(Family::Netdev)? {

@@ -36,23 +36,6 @@ impl Threads {
         })
         .await
     }
-
-    /// The same for work that mostly waits.
-    pub(super) async fn wait<T: Send + 'static>(
-        &self,
-        work: impl FnMut() -> Result<Option<T>> + Send + 'static,
-    ) -> Result<T> {
-        let mut work = work;
-        spawn(move || {
-            loop {
-                if let Some(done) = work()? {
-                    return Ok(done);
-                }
-                thread::sleep(super::drain::EVERY);
-            }
-        })
-        .await
-    }
 }
 
 async fn spawn<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -112,12 +112,6 @@ impl Kernel {
         self.route.ask(&what, &request)
     }
 
-    /// Takes a qdisc away, with all below it. One that is gone is fine.
-    pub(crate) fn delete_qdisc(&mut self, link: u32, handle: Handle, parent: Handle) -> Result<()> {
-        let request = tc::Request::new().op_delqdisc_do(&header(link, parent, handle));
-        gone_is_fine(self.route.ask(&format!("deleting qdisc {handle} of device {link}"), &request))
-    }
-
     /// Makes a class of HTB, or gives the one that is there these rates.
     pub(crate) fn put_class(&mut self, link: u32, class: &Class) -> Result<()> {
         let what = format!("setting class {} of device {link}", class.handle);

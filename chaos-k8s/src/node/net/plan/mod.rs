@@ -28,7 +28,6 @@ use std::fmt;
 pub(crate) use combine::Combinations;
 use combine::Members;
 use numbers::Numbers;
-pub(crate) use program::Program;
 pub(crate) use table::{Programs, act_chain, programs};
 pub(crate) use traffic::{Meeting, Way, chain};
 pub(crate) use tree::{Branch, Tree, tree};

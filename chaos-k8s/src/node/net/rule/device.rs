@@ -69,7 +69,8 @@ impl fmt::Display for IfName {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Devices {
-    /// All that are up, but loopback and what this crate made.
+    /// All that are up, but loopback, ports of a bridge or a bond (their packets are met at the bridge or the bond) and what this
+    /// crate made. One that comes up later is met from the next look at the fault on.
     #[default]
     AllUp,
     /// These; each must be there.

@@ -48,7 +48,7 @@ impl FromStr for Address {
         let digits = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
         let is_name = written.len() <= LONGEST_NAME
             && labels.clone().all(is_label)
-            && !labels.last().is_some_and(digits);
+            && !labels.clone().next_back().is_some_and(digits);
         if !is_name {
             return Err(Error::invalid(format!("{written:?} is no address, no network and no host name")));
         }

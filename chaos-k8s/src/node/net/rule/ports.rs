@@ -55,10 +55,6 @@ impl Ports {
     pub fn last(self) -> u16 {
         self.last
     }
-
-    pub(crate) fn overlaps(self, other: Self) -> bool {
-        self.first <= other.last && other.first <= self.last
-    }
 }
 
 impl fmt::Display for Ports {

@@ -43,7 +43,6 @@ pub(crate) enum Meta {
     /// The protocol above IP, one byte.
     Layer4,
     Priority,
-    Mark,
     /// The number of the device it came from.
     In,
     /// The number of the device it leaves by.
@@ -57,7 +56,6 @@ impl Meta {
             Self::Family => MetaKeys::Nfproto,
             Self::Layer4 => MetaKeys::L4Proto,
             Self::Priority => MetaKeys::Priority,
-            Self::Mark => MetaKeys::Mark,
             Self::In => MetaKeys::Iif,
             Self::Out => MetaKeys::Oif,
         };
@@ -75,7 +73,6 @@ pub(crate) enum Op {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Accept,
     Drop,
     Return,
     Jump(CString),
@@ -216,7 +213,6 @@ impl Op {
 impl Verdict {
     fn code(&self) -> (VerdictCode, Option<&CStr>) {
         match self {
-            Self::Accept => (VerdictCode::Accept, None),
             Self::Drop => (VerdictCode::Drop, None),
             Self::Return => (VerdictCode::Return, None),
             Self::Jump(chain) => (VerdictCode::Jump, Some(chain)),

@@ -13,7 +13,6 @@ use nix::libc;
 
 pub(crate) use batch::Batch;
 pub(crate) use expr::{Expr, Verdict};
-pub(crate) use list::{FoundChain, FoundTable};
 pub(crate) use set::{Data, Set};
 
 use super::link::c_string;

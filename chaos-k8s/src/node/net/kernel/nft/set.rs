@@ -15,7 +15,6 @@ pub(crate) enum Data {
     Ipv4,
     Ipv6,
     Port,
-    Layer4,
     /// A priority: major and minor number.
     ClassId,
     /// A priority, and the number of a device.
@@ -30,7 +29,6 @@ impl Data {
         match self {
             Self::Ipv4 => (7, 4),
             Self::Ipv6 => (8, 16),
-            Self::Layer4 => (12, 1),
             Self::Port => (13, 2),
             Self::ClassId => (CLASSID, 4),
             // Types that are joined take six bits each.

@@ -32,6 +32,15 @@ impl Kernel {
         Ok(seeds.first().copied())
     }
 
+    /// The devices that have a qdisc with this major number.
+    pub(crate) fn links_with(&mut self, major: u16) -> Result<Vec<u32>> {
+        let request = tc::Request::new().op_getqdisc_dump(&header(0, Handle(0), Handle(0)));
+        self.route.list("listing the qdiscs", &request, |(header, _)| {
+            let has = Handle(header.handle).major() == major;
+            u32::try_from(header.ifindex).ok().filter(|_| has)
+        })
+    }
+
     /// How many packets wait in a qdisc of a device.
     pub(crate) fn waiting(&mut self, link: u32, qdisc: Handle) -> Result<u32> {
         let request = tc::Request::new().op_getqdisc_dump(&header(link, Handle(0), Handle(0)));
