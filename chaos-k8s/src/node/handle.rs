@@ -29,6 +29,8 @@ struct Inner {
     run: RunId,
     #[cfg(feature = "net")]
     net: super::net::Engine,
+    #[cfg(feature = "net")]
+    dns: super::net::dns::Engine,
 }
 
 impl Node {
@@ -42,6 +44,8 @@ impl Node {
                 run,
                 #[cfg(feature = "net")]
                 net: super::net::Engine::new(run),
+                #[cfg(feature = "net")]
+                dns: super::net::dns::Engine::new(run),
             }),
         }
     }
@@ -54,7 +58,8 @@ impl Node {
     pub fn undos(&self) -> Result<Undos> {
         let undos = Undos::none();
         #[cfg(feature = "net")]
-        let undos = undos.with::<super::net::NetUndo>(self.clone())?;
+        let undos =
+            undos.with::<super::net::NetUndo>(self.clone())?.with::<super::net::DnsUndo>(self.clone())?;
         Ok(undos)
     }
 
@@ -95,5 +100,9 @@ impl Node {
     #[cfg(feature = "net")]
     pub(crate) fn net(&self) -> &super::net::Engine {
         &self.inner.net
+    }
+    #[cfg(feature = "net")]
+    pub(crate) fn dns(&self) -> &super::net::dns::Engine {
+        &self.inner.dns
     }
 }
