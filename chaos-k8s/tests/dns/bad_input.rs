@@ -1,9 +1,11 @@
 //! What cannot be is refused before anything is written.
 
-use chaos_core::{Chaos, Fault};
+use chaos_core::{Chaos, Fault, Owner, Undo};
 use chaos_k8s::Node;
 use chaos_k8s::node::net::{self, DnsEffect, DnsFault, NamePattern};
+use domain::base::Rtype;
 
+use crate::asking::Came;
 use crate::scene::{PEER, ip, run};
 use crate::site::{Site, fault};
 use crate::support::{Need, Test};
@@ -41,10 +43,18 @@ fn refused() {
 fn another_run() {
     let site = Site::new();
     let other = Node::new(&Chaos::seeded(1));
+    let plan = run(fault(DnsEffect::NxDomain).prepare(&site.scene.namespace())).unwrap();
+    assert_eq!(plan.owner(), Owner::Kernel);
+    let undo = plan.undo();
     site.under(fault(DnsEffect::NxDomain), || {
         let error = run(fault(DnsEffect::ServFail).prepare(&site.scene.namespace_by(&other))).unwrap_err();
         assert!(error.is_refused() && error.to_string().contains("another run, chaos-dns-"), "{error}");
-        let code = crate::asking::Came::Code(3);
-        assert_eq!(site.udp(PEER).ask("a.example.com", domain::base::Rtype::A), code);
+        assert_eq!(site.udp(PEER).ask("a.example.com", Rtype::A), Came::Code(3));
+        // Its undo in another process: what a living run owns is not to be taken back.
+        let error = run(undo.revert(&other)).unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("still lives"), "{error}");
+        assert!(!run(undo.is_gone(&other)).unwrap());
     });
+    run(undo.revert(&other)).unwrap();
+    assert!(run(undo.is_gone(&other)).unwrap());
 }

@@ -1,9 +1,10 @@
 //! What no fault is about goes on as it was.
 
-use chaos_k8s::node::net::DnsEffect;
+use chaos_core::units::ms;
+use chaos_k8s::node::net::{self, DnsEffect};
 use domain::base::Rtype;
 
-use crate::asking::{Came, query};
+use crate::asking::{Came, query, read};
 use crate::scene::{OTHER, PEER, ip, read as output, run};
 use crate::server::Server;
 use crate::site::{SERVERS, Site, fault};
@@ -14,6 +15,8 @@ const NEEDS: &[Need] = &[Need::Root, Need::Nft];
 pub(crate) const TESTS: &[Test] = &[
     ("messages_pass_byte_for_byte", NEEDS, bytes),
     ("connections_that_are_open_stay", NEEDS, open_connections),
+    ("many_queries_over_one_connection", NEEDS, many),
+    ("a_server_that_is_down_is_told", NEEDS, down),
     ("other_servers_are_left_alone", NEEDS, other_servers),
     ("a_server_behind_a_service_is_still_found", NEEDS, service),
     ("tables_of_others_stay", NEEDS, others),
@@ -80,6 +83,39 @@ fn other_servers() {
     });
 }
 
+fn many() {
+    let site = Site::new();
+    let slow = fault(DnsEffect::Delay(ms(1000)));
+    site.under(slow, || {
+        for mut asker in site.askers() {
+            let names = |id| if id % 2 == 0 { "a.example.com" } else { "a.example.org" };
+            for id in 0..100 {
+                asker.send(&query(id, names(id), Rtype::A));
+            }
+            let mut ids: Vec<u16> = (0..100)
+                .map(|_| {
+                    let answer = asker.receive().unwrap();
+                    assert_eq!(read(&answer), Came::truth(Rtype::A));
+                    u16::from_be_bytes([answer[0], answer[1]])
+                })
+                .collect();
+            assert!(ids[..50].iter().all(|id| id % 2 == 1), "none waits for another: {ids:?}");
+            ids.sort_unstable();
+            assert_eq!(ids, (0..100).collect::<Vec<_>>());
+        }
+    });
+}
+
+fn down() {
+    let site = Site::new();
+    let fault = net::dns(DnsEffect::NxDomain).names("*.example.com").unwrap().server(OTHER.parse().unwrap());
+    site.under(fault, || {
+        let mut asker = site.udp(OTHER);
+        assert_eq!(asker.ask("a.example.com", Rtype::A), Came::Code(3));
+        assert_eq!(asker.ask("a.example.org", Rtype::A), Came::Code(2));
+    });
+}
+
 /// Rules as kube-proxy has them on a node: a virtual address that NAT turns into the server's.
 fn service() {
     const VIRTUAL: &str = "10.96.0.10";
@@ -95,10 +131,8 @@ fn service() {
             output("nft", &rule);
         }
     });
-    let fault = chaos_k8s::node::net::dns(DnsEffect::NxDomain)
-        .names("*.example.com")
-        .unwrap()
-        .server(VIRTUAL.parse().unwrap());
+    let fault =
+        net::dns(DnsEffect::NxDomain).names("*.example.com").unwrap().server(VIRTUAL.parse().unwrap());
     let mut old = site.udp(VIRTUAL);
     for _ in 0..2 {
         assert_eq!(old.ask("a.example.com", Rtype::A), Came::truth(Rtype::A));

@@ -12,6 +12,7 @@ mod upstream;
 use std::fs::File;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Clock, Error, Observed, Result};
@@ -29,6 +30,8 @@ use crate::node::netns;
 const AT_ONCE: usize = 1024;
 /// Connections of programs.
 const CONNECTIONS: usize = 256;
+/// After an error of a socket that should go on.
+const PAUSE: Duration = Duration::from_millis(10);
 /// Changes that wait their turn.
 const COMMANDS: usize = 8;
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::message::{Carrier, Query};
 use super::rules::Then;
-use super::{Shared, upstream};
+use super::{PAUSE, Shared, upstream};
 
 /// Messages that wait to be written.
 const QUEUE: usize = 64;
@@ -27,7 +27,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, server: Ip
     loop {
         // An error is of the one connection, or all descriptors are taken: others wait in the kernel's queue.
         let Ok((stream, _)) = listener.accept().await else {
-            shared.clock.sleep(Duration::from_millis(10)).await;
+            shared.clock.sleep(PAUSE).await;
             continue;
         };
         let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned() else { continue };

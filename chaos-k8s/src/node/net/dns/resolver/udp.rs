@@ -1,21 +1,23 @@
 //! What comes as datagrams.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
 use super::message::{Answer, Carrier, Query};
 use super::rules::{Then, Verdict};
-use super::{Shared, upstream};
-use std::net::IpAddr;
+use super::{PAUSE, Shared, upstream};
 
 /// Serves the socket that stands for one server, for ever.
 pub(super) async fn serve(shared: Arc<Shared>, socket: Arc<UdpSocket>, server: IpAddr) {
     let mut datagram = vec![0; upstream::DATAGRAM];
     loop {
         // An error is of an earlier answer, whose asker has gone.
-        let Ok((length, from)) = socket.recv_from(&mut datagram).await else { continue };
+        let Ok((length, from)) = socket.recv_from(&mut datagram).await else {
+            shared.clock.sleep(PAUSE).await;
+            continue;
+        };
         // No more at once than this; what is too much is lost, as in every full queue of datagrams.
         let Ok(permit) = Arc::clone(&shared.at_once).try_acquire_owned() else { continue };
         let (query, shared, socket) = (datagram[..length].to_vec(), Arc::clone(&shared), Arc::clone(&socket));
