@@ -36,6 +36,8 @@ struct Inner {
     crews: Crews,
     #[cfg(feature = "process")]
     processes: super::process::InForce,
+    #[cfg(feature = "net")]
+    dns: super::net::dns::Engine,
 }
 
 impl Node {
@@ -48,6 +50,8 @@ impl Node {
             run,
             #[cfg(feature = "net")]
             net: super::net::Engine::new(run),
+            #[cfg(feature = "net")]
+            dns: super::net::dns::Engine::new(run),
             #[cfg(feature = "stress")]
             crews: Crews::default(),
             #[cfg(feature = "process")]
@@ -64,7 +68,8 @@ impl Node {
     pub fn undos(&self) -> Result<Undos> {
         let undos = Undos::none();
         #[cfg(feature = "net")]
-        let undos = undos.with::<super::net::NetUndo>(self.clone())?;
+        let undos =
+            undos.with::<super::net::NetUndo>(self.clone())?.with::<super::net::DnsUndo>(self.clone())?;
         #[cfg(feature = "stress")]
         let undos = undos.with::<StressUndo>(self.clone())?;
         #[cfg(feature = "process")]
@@ -148,9 +153,13 @@ impl Node {
     pub(crate) fn net(&self) -> &super::net::Engine {
         &self.inner.net
     }
-
     #[cfg(feature = "process")]
     pub(crate) fn in_force(&self) -> &super::process::InForce {
         &self.inner.processes
+    }
+
+    #[cfg(feature = "net")]
+    pub(crate) fn dns(&self) -> &super::net::dns::Engine {
+        &self.inner.dns
     }
 }

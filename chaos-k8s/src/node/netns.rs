@@ -59,14 +59,25 @@ pub(crate) fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> Result<T>
         return work();
     }
     let entered = || {
-        setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| {
-            Error::refused("the network namespace cannot be entered: run with CAP_SYS_ADMIN")
-                .with_source(io::Error::from(errno))
-        })?;
+        enter(namespace)?;
         work()
     };
     thread::scope(|scope| scope.spawn(entered).join())
         .map_err(|_| Error::failed("the work in a network namespace panicked"))?
+}
+
+/// Moves the calling thread into the namespace for good.
+///
+/// # Errors
+/// As [`inside`].
+pub(crate) fn enter(namespace: &File) -> Result<()> {
+    if NetnsId::of(namespace)? == NetnsId::own()? {
+        return Ok(());
+    }
+    setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(|errno| {
+        Error::refused("the network namespace cannot be entered: run with CAP_SYS_ADMIN")
+            .with_source(io::Error::from(errno))
+    })
 }
 
 /// Opens a namespace again, in another process too: where it was found first, and otherwise by its number among those of all

@@ -41,6 +41,7 @@
 //! - Packets that passed a device of ours have a priority of ours (`ca05:...`, low bits zero) in the device's own qdisc.
 //! - Two runs do not lead packets of one device and direction aside: the second is refused, by the name of the first.
 
+pub mod dns;
 mod engine;
 mod fault;
 mod kernel;
@@ -53,6 +54,7 @@ mod undo;
 
 pub(crate) use engine::Engine;
 
+pub use dns::{DnsEffect, DnsFault, DnsUndo, NamePattern, QueryType, dns};
 pub use undo::NetUndo;
 
 pub use rule::{

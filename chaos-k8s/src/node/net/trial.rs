@@ -88,10 +88,10 @@ fn attempt(piece: Piece, kernel: &mut Kernel) -> Result<()> {
             let kind = Kind::Htb { direct_packets: 1_000 };
             kernel.put_qdisc(ifb, &Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind })
         }),
-        Piece::Netem => on_lo(kernel, NetemOptions::default()).map(drop),
+        Piece::Netem => seed(kernel, NetemOptions::default()).map(drop),
         Piece::NetemSeed => {
             let asked = NetemOptions { seed: Some(SEED), ..NetemOptions::default() };
-            match on_lo(kernel, asked)? {
+            match seed(kernel, asked)? {
                 Some(SEED) => Ok(()),
                 _ => Err(Error::refused("this kernel's netem does not take a seed")),
             }
@@ -123,19 +123,18 @@ fn chain(family: Family, hook: &Hook, rule: &[Expr]) -> Result<()> {
     own.commit(batch)
 }
 
-fn on_ifb(kernel: &mut Kernel, work: impl FnOnce(&mut Kernel, u32) -> Result<()>) -> Result<()> {
+fn on_ifb<T>(kernel: &mut Kernel, work: impl FnOnce(&mut Kernel, u32) -> Result<T>) -> Result<T> {
     let ifb = kernel.add_ifb(IFB, TABLE)?;
     let done = work(kernel, ifb);
     kernel.delete_link(ifb)?;
     done
 }
 
-/// The seed that a netem on the namespace's own loopback has, if it says one.
-fn on_lo(kernel: &mut Kernel, options: NetemOptions) -> Result<Option<u64>> {
-    const LO: u32 = 1;
-    let qdisc = Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind: Kind::Netem(options) };
-    kernel.put_qdisc(LO, &qdisc)?;
-    let seed = kernel.netem_seed(LO);
-    kernel.delete_qdisc(LO, qdisc.handle, qdisc.parent)?;
-    seed
+/// The seed that a netem says it has, if it says one.
+fn seed(kernel: &mut Kernel, options: NetemOptions) -> Result<Option<u64>> {
+    on_ifb(kernel, |kernel, ifb| {
+        let kind = Kind::Netem(options);
+        kernel.put_qdisc(ifb, &Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind })?;
+        kernel.netem_seed(ifb)
+    })
 }

@@ -6,7 +6,7 @@ use netlink_bindings::nftables::{
 };
 use nix::libc;
 
-use super::{Expr, Hook, Table};
+use super::{Expr, Hook, Purpose, Table};
 use crate::node::net::kernel::Kernel;
 use crate::node::net::kernel::link::c_string;
 use crate::node::net::kernel::socket::Messages;
@@ -61,13 +61,24 @@ impl Batch {
         name: &str,
         hook: Option<(&Hook, i32)>,
     ) -> Result<&mut Self> {
+        self.chain_of(Purpose::Filter, table, name, hook)
+    }
+
+    /// [`chain`](Self::chain) for other ends than to let packets pass or not.
+    pub(crate) fn chain_of(
+        &mut self,
+        purpose: Purpose,
+        table: &Table,
+        name: &str,
+        hook: Option<(&Hook, i32)>,
+    ) -> Result<&mut Self> {
         let what = format!("making the chain {name} of table {}", table.name());
         let name = c_string(name)?;
         Ok(self.add(what, table, libc::NFT_MSG_NEWCHAIN, CREATE, |body| {
             let mut chain = PushChainAttrs::new(body).push_table(&table.name).push_name(&name);
             if let Some((hook, priority)) = hook {
                 let mut place = chain
-                    .push_type(c"filter")
+                    .push_type(purpose.name())
                     .push_policy(libc::NF_ACCEPT as u32)
                     .nested_hook()
                     .push_num(hook.number())

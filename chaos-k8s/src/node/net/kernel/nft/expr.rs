@@ -43,6 +43,7 @@ pub(crate) enum Meta {
     /// The protocol above IP, one byte.
     Layer4,
     Priority,
+    Mark,
     /// The number of the device it came from.
     In,
     /// The number of the device it leaves by.
@@ -56,6 +57,7 @@ impl Meta {
             Self::Family => MetaKeys::Nfproto,
             Self::Layer4 => MetaKeys::L4Proto,
             Self::Priority => MetaKeys::Priority,
+            Self::Mark => MetaKeys::Mark,
             Self::In => MetaKeys::Iif,
             Self::Out => MetaKeys::Oif,
         };
@@ -107,6 +109,12 @@ pub(crate) enum Expr {
     Mask([u8; 4]),
     /// Puts these bytes into the first register.
     Load([u8; 4]),
+    /// The same for up to 16 bytes, which go on in the next registers.
+    LoadBytes(Vec<u8>),
+    /// Writes what was loaded into the packet, and mends the checksums.
+    SetPayload(Field),
+    /// Leads a connection to this machine's own port, the one that was loaded; in chains for NAT.
+    Redirect,
     /// Holds if what was loaded is in the set.
     In(CString),
     /// Holds if what was loaded is a key of the map; its value is then loaded.
@@ -147,14 +155,8 @@ impl Expr {
         let a = Number(Reg::A.number());
         match self {
             Self::Payload { header, offset, length } => {
-                let base = match header {
-                    Header::Network => PayloadBase::NetworkHeader,
-                    Header::Transport => PayloadBase::TransportHeader,
-                };
-                (
-                    c"payload",
-                    vec![(1, a), (2, Number(base as u32)), (3, Number(*offset)), (4, Number(*length))],
-                )
+                let base = Number(header.number());
+                (c"payload", vec![(1, a), (2, base), (3, Number(*offset)), (4, Number(*length))])
             }
             Self::Meta(meta) => (c"meta", vec![(1, a), (2, Number(meta.key()))]),
             Self::SetMeta(meta, from) => (c"meta", vec![(2, Number(meta.key())), (3, Number(from.number()))]),
@@ -167,6 +169,21 @@ impl Expr {
                 )
             }
             Self::Load(bytes) => (c"immediate", vec![(1, a), (2, Value(bytes))]),
+            Self::LoadBytes(bytes) => (c"immediate", vec![(1, a), (2, Value(bytes))]),
+            Self::SetPayload(field) => (
+                c"payload",
+                field
+                    .written()
+                    .into_iter()
+                    .map(|(number, value)| (number, Number(value)))
+                    .chain([(5, a)])
+                    .collect(),
+            ),
+            Self::Redirect => {
+                // NF_NAT_RANGE_PROTO_SPECIFIED
+                const PORT: u32 = 2;
+                (c"redir", vec![(1, a), (3, Number(PORT))])
+            }
             Self::In(set) => (c"lookup", vec![(1, Name(set)), (2, a)]),
             Self::Map(map) => (c"lookup", vec![(1, Name(map)), (2, a), (3, a)]),
             Self::Random { below } => {
@@ -195,6 +212,64 @@ impl Expr {
                 (c"immediate", vec![(1, to), (2, Attribute::Verdict(code as u32, chain))])
             }
         }
+    }
+}
+
+/// What can be written of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// An address of IPv4.
+    Ipv4(End),
+    /// An address of IPv6.
+    Ipv6(End),
+    /// A port of UDP.
+    UdpPort(End),
+}
+
+/// Of the two addresses or ports of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Source,
+    Destination,
+}
+
+impl Field {
+    /// The step that loads it.
+    pub(crate) fn load(self) -> Expr {
+        let (header, offset, length) = self.place();
+        Expr::Payload { header, offset, length }
+    }
+
+    /// RFC 791, RFC 8200, RFC 768.
+    fn place(self) -> (Header, u32, u32) {
+        let offset = |end, source, length| if end == End::Source { source } else { source + length };
+        match self {
+            Self::Ipv4(end) => (Header::Network, offset(end, 12, 4), 4),
+            Self::Ipv6(end) => (Header::Network, offset(end, 8, 16), 16),
+            Self::UdpPort(end) => (Header::Transport, offset(end, 0, 2), 2),
+        }
+    }
+
+    /// `NFTA_PAYLOAD_BASE`, `_OFFSET`, `_LEN`, and the checksums: `_CSUM_TYPE` (1 as of the Internet), `_CSUM_OFFSET`,
+    /// `_CSUM_FLAGS` (1: that of the layer above too, which covers the addresses).
+    fn written(self) -> [(u16, u32); 6] {
+        let (header, offset, length) = self.place();
+        let (kind, at, above) = match self {
+            Self::Ipv4(_) => (1, 10, 1),
+            Self::Ipv6(_) => (0, 0, 1),
+            Self::UdpPort(_) => (1, 6, 0),
+        };
+        [(2, header.number()), (3, offset), (4, length), (6, kind), (7, at), (8, above)]
+    }
+}
+
+impl Header {
+    fn number(self) -> u32 {
+        let base = match self {
+            Self::Network => PayloadBase::NetworkHeader,
+            Self::Transport => PayloadBase::TransportHeader,
+        };
+        base as u32
     }
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod expr;
 mod list;
 mod set;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use chaos_core::Result;
 use nix::libc;
@@ -65,6 +65,26 @@ pub(crate) enum Hook {
     Forward,
     /// What this machine sends.
     Output,
+}
+
+/// What a base chain is for: nft(8), "CHAINS".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Filter,
+    /// Packets that it rewrites find their way anew.
+    Route,
+    /// It sees the first packet of each connection; after the kernel has looked the connection up.
+    Nat,
+}
+
+impl Purpose {
+    fn name(self) -> &'static CStr {
+        match self {
+            Self::Filter => c"filter",
+            Self::Route => c"route",
+            Self::Nat => c"nat",
+        }
+    }
 }
 
 impl Hook {

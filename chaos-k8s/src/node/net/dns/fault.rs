@@ -1,0 +1,90 @@
+//! [`DnsFault`] as a [`Fault`] on a [`Namespace`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target};
+
+use super::resolver::Rule;
+use super::{DnsFault, DnsUndo, servers, table};
+use crate::node::net::kernel::{Family, Kernel};
+use crate::node::{Namespace, Node};
+
+impl Fault for DnsFault {
+    type Target = Namespace;
+    type Undo = DnsUndo;
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn via<'a>(&'a self, target: &'a Namespace) -> &'a Node {
+        target.node()
+    }
+
+    async fn prepare(&self, target: &Namespace) -> Result<Plan<DnsUndo>> {
+        self.check()?;
+        let node = target.node();
+        node.chaos().clock().require_real("a DNS fault")?;
+        let servers = self.servers_of(target)?;
+        let namespace = target.clone();
+        node.net().run(move || look(&namespace)).await?;
+        let asked: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let change = format!(
+            "{}: {self}, asked of {} over UDP and TCP; other servers and TCP connections that are open are left alone",
+            target.name(),
+            asked.join(" ")
+        );
+        let undo = DnsUndo::new(target, node.dns().fresh_rule(), servers);
+        Ok(Plan::reversible(change, undo).owned_by(Owner::Kernel))
+    }
+
+    async fn inject(&self, target: &Approved<Namespace>, undo: &DnsUndo) -> Result<()> {
+        let node = target.node();
+        let rule = Rule::new(undo.rule(), self.clone(), undo.servers().to_vec(), node.chaos().dice());
+        node.dns().add(target, Arc::new(rule)).await
+    }
+
+    async fn observe(&self, target: &Namespace, undo: &DnsUndo) -> Result<Observed> {
+        let seen = target.node().dns().observe(target.netns(), undo.rule()).await?;
+        Ok(seen.unwrap_or_else(|| Observed::absent("no resolver of ours runs there")))
+    }
+}
+
+impl DnsFault {
+    fn servers_of(&self, target: &Namespace) -> Result<Vec<IpAddr>> {
+        if self.servers.is_empty() {
+            return servers::of(target);
+        }
+        let mut named: Vec<IpAddr> = Vec::new();
+        for server in &self.servers {
+            if !named.contains(server) {
+                named.push(*server);
+            }
+        }
+        Ok(named)
+    }
+}
+
+/// Refuses where the fault could not act. Touches nothing.
+fn look(namespace: &Namespace) -> Result<()> {
+    let mut kernel = Kernel::of(namespace.file())?;
+    let has_loopback = kernel.links()?.iter().any(|link| link.is_loopback && link.is_up);
+    if !has_loopback {
+        return Err(Error::refused(
+            "the namespace's loopback device is down: set lo up, queries are led over it",
+        ));
+    }
+    let own = table::of(namespace.node().run())?;
+    let other = kernel
+        .tables(Family::Inet)?
+        .into_iter()
+        .find(|table| table::is_ours(&table.name) && table.name != own.name());
+    match other {
+        None => table::try_out(),
+        Some(table) => Err(Error::refused(format!(
+            "another run, {}, already leads DNS queries aside there: end it, or let it make this fault too",
+            table.name
+        ))),
+    }
+}

@@ -1,0 +1,104 @@
+//! [`Site`]: the resolver's sockets and its table, kept in step with the rules.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_core::{Error, Result};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::task::JoinSet;
+
+use super::rules::Rule;
+use super::{AT_ONCE, Shared, tcp, udp};
+use crate::node::net::dns::table::{self, Way};
+use crate::node::net::kernel::{Kernel, Table};
+
+/// How long a revert waits for the servers' answers to what was led aside.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What there is in the namespace.
+#[derive(Debug)]
+pub(super) struct Site {
+    shared: Arc<Shared>,
+    /// From the first rule to the last. The table ends with the first of these.
+    table: Option<(Kernel, Table)>,
+    ways: BTreeMap<IpAddr, Way>,
+    tasks: JoinSet<()>,
+}
+
+impl Site {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, table: None, ways: BTreeMap::new(), tasks: JoinSet::new() }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.shared.rules.list().is_empty()
+    }
+
+    /// Puts a rule in force: who answers first, then the way there.
+    pub(super) async fn add(&mut self, rule: Arc<Rule>) -> Result<()> {
+        for server in &rule.servers {
+            if !self.ways.contains_key(server) {
+                let way = self.open(*server).await?;
+                self.ways.insert(*server, way);
+            }
+        }
+        if self.table.is_none() {
+            let mut kernel = Kernel::here()?;
+            let table = table::of(&self.shared.run)?;
+            table::make(&mut kernel, &table)?;
+            self.table = Some((kernel, table));
+        }
+        let id = rule.id;
+        self.shared.rules.add(rule);
+        self.lead().inspect_err(|_| self.shared.rules.remove(id))
+    }
+
+    /// Ends a rule; queries that waited for it go on at once.
+    pub(super) fn remove(&mut self, rule: u64) -> Result<()> {
+        self.shared.rules.remove(rule);
+        self.lead()
+    }
+
+    /// Leads aside what the rules are about.
+    fn lead(&mut self) -> Result<()> {
+        let Some((kernel, table)) = &mut self.table else { return Ok(()) };
+        let rules = self.shared.rules.list();
+        let known: Vec<Way> = self.ways.values().copied().collect();
+        let used = known.iter().filter(|way| rules.iter().any(|rule| rule.servers.contains(&way.server)));
+        let used: Vec<Way> = used.copied().collect();
+        table::lead(kernel, table, &used, &known)
+    }
+
+    /// Lets the queries that are here find their answers, and takes the table away.
+    pub(super) async fn end(&mut self) {
+        let all = self.shared.at_once.acquire_many(AT_ONCE as u32);
+        let _ = self.shared.clock.timeout(DRAIN, all).await;
+        if let Some((mut kernel, table)) = self.table.take() {
+            // What is not deleted so is deleted with its owner, in a moment.
+            if let Err(error) = table::delete(&mut kernel, &table) {
+                tracing::warn!(%error, "a table of DNS faults ends with its owner");
+            }
+        }
+        self.tasks.shutdown().await;
+    }
+
+    async fn open(&mut self, server: IpAddr) -> Result<Way> {
+        let own = table::own_address(server);
+        let cannot = |source: std::io::Error| {
+            Error::refused(format!("a resolver cannot listen at {own} in the namespace: set lo up"))
+                .with_source(source)
+        };
+        let socket = UdpSocket::bind((own, 0)).await.map_err(cannot)?;
+        let listener = TcpListener::bind((own, 0)).await.map_err(cannot)?;
+        let way = Way {
+            server,
+            udp: socket.local_addr().map_err(cannot)?.port(),
+            tcp: listener.local_addr().map_err(cannot)?.port(),
+        };
+        self.tasks.spawn(udp::serve(Arc::clone(&self.shared), Arc::new(socket), server));
+        self.tasks.spawn(tcp::serve(Arc::clone(&self.shared), listener, server));
+        Ok(way)
+    }
+}

@@ -1,0 +1,203 @@
+//! The table that leads queries to the resolver and its answers back.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::thread;
+
+use chaos_core::ledger::RunId;
+use chaos_core::{Error, Result};
+use nix::libc;
+use nix::sched::{CloneFlags, unshare};
+
+use crate::node::net::kernel::expr::{End, Field, Header, Meta, Op};
+use crate::node::net::kernel::{Batch, Expr, Family, Hook, Kernel, Purpose, Table, Verdict};
+
+/// How the names of these tables begin.
+const NAME: &str = "chaos-dns-";
+
+/// The mark of the resolver's own queries, which go straight: the number of the port. None of the bits that kube-proxy,
+/// Calico and Cilium match by masks.
+pub(super) const MARK: u32 = 53;
+/// Where DNS servers listen.
+pub(super) const PORT: u16 = 53;
+
+/// Before the kernel looks for connections (`NF_IP_PRI_CONNTRACK`, -200): what it then remembers is the way to the resolver,
+/// in which no rule for the server's address has a part.
+const BEFORE_CONNECTIONS: i32 = -300;
+/// After that, and before addresses are translated (`NF_IP_PRI_NAT_DST`, -100).
+const AFTER_CONNECTIONS: i32 = -150;
+/// The lower of two chains for NAT decides about a connection: before kube-proxy's and Docker's, at -100.
+const BEFORE_NAT: i32 = -110;
+
+const ASK: &str = "ask";
+const ANSWER: &str = "answer";
+const CONNECT: &str = "connect";
+
+/// A server, and the resolver's ports that stand for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) server: IpAddr,
+    pub(super) udp: u16,
+    pub(super) tcp: u16,
+}
+
+/// The address of the resolver that queries to this server are led to. Only this machine reaches it.
+pub(super) fn own_address(server: IpAddr) -> IpAddr {
+    match server {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+pub(super) fn of(run: &RunId) -> Result<Table> {
+    Table::new(Family::Inet, &format!("{NAME}{run}"))
+}
+
+/// Whether a table is of this crate's DNS faults, in whatever run.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.starts_with(NAME)
+}
+
+/// Makes the table, which leads nothing aside yet.
+pub(super) fn make(kernel: &mut Kernel, table: &Table) -> Result<()> {
+    let mut batch = Batch::new();
+    batch.own_table(table);
+    for (name, purpose, priority) in [
+        (ASK, Purpose::Route, BEFORE_CONNECTIONS),
+        (ANSWER, Purpose::Route, AFTER_CONNECTIONS),
+        (CONNECT, Purpose::Nat, BEFORE_NAT),
+    ] {
+        batch.chain_of(purpose, table, name, Some((&Hook::Output, priority)))?;
+    }
+    kernel.commit(batch)
+}
+
+/// Leads aside what is for these servers, and nothing else. Answers find their way back from the servers of `known` too, which
+/// has them.
+pub(super) fn lead(kernel: &mut Kernel, table: &Table, ways: &[Way], known: &[Way]) -> Result<()> {
+    let mut batch = Batch::new();
+    batch.flush(table, ASK)?.flush(table, ANSWER)?.flush(table, CONNECT)?;
+    batch.rule(table, ASK, &own())?.rule(table, CONNECT, &own())?;
+    for way in ways {
+        batch.rule(table, ASK, &ask(*way))?.rule(table, CONNECT, &connect(*way))?;
+    }
+    for way in known {
+        batch.rule(table, ANSWER, &answer(*way))?;
+    }
+    kernel.commit(batch)
+}
+
+/// Whether this kernel can do all that: tried in a namespace that is thrown away. Without the right to make one nothing is
+/// known, and nothing is refused beforehand.
+pub(super) fn try_out() -> Result<()> {
+    let tried = thread::scope(|scope| {
+        let all = scope.spawn(|| -> Result<()> {
+            if unshare(CloneFlags::CLONE_NEWNET).is_err() {
+                return Ok(());
+            }
+            let (mut kernel, table) = (Kernel::here()?, Table::new(Family::Inet, "chaos-dns-trial")?);
+            make(&mut kernel, &table)?;
+            for server in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+                let way = Way { server, udp: 1, tcp: 1 };
+                lead(&mut kernel, &table, &[way], &[way])?;
+            }
+            Ok(())
+        });
+        all.join().unwrap_or_else(|_| Err(Error::failed("the trial of a table panicked")))
+    });
+    tried.map_err(|source| {
+        Error::refused(
+            "a DNS fault needs nf_tables with owned tables, chains for routes and NAT, and redirects",
+        )
+        .with_source(source)
+    })
+}
+
+pub(super) fn delete(kernel: &mut Kernel, table: &Table) -> Result<()> {
+    let mut batch = Batch::new();
+    batch.delete_table(table);
+    kernel.commit(batch)
+}
+
+fn ask(way: Way) -> Vec<Expr> {
+    let (to, port) = (field(way.server, End::Destination), Field::UdpPort(End::Destination));
+    let mut steps = family(way.server);
+    steps.extend([to.load(), equal(bytes(way.server))]);
+    steps.extend(protocol(libc::IPPROTO_UDP));
+    steps.extend([port.load(), equal(PORT.to_be_bytes().to_vec())]);
+    steps.extend([
+        Expr::Counter,
+        Expr::LoadBytes(way.udp.to_be_bytes().to_vec()),
+        Expr::SetPayload(port),
+        Expr::LoadBytes(bytes(own_address(way.server))),
+        Expr::SetPayload(to),
+    ]);
+    steps
+}
+
+fn answer(way: Way) -> Vec<Expr> {
+    let (from, port) = (field(way.server, End::Source), Field::UdpPort(End::Source));
+    let mut steps = family(way.server);
+    steps.extend([from.load(), equal(bytes(own_address(way.server)))]);
+    steps.extend(protocol(libc::IPPROTO_UDP));
+    steps.extend([
+        port.load(),
+        equal(way.udp.to_be_bytes().to_vec()),
+        Expr::LoadBytes(PORT.to_be_bytes().to_vec()),
+        Expr::SetPayload(port),
+        Expr::LoadBytes(bytes(way.server)),
+        Expr::SetPayload(from),
+    ]);
+    steps
+}
+
+/// Only what opens a connection: the kernel takes packets of one that runs for the first of a new one, and NAT would break it.
+fn connect(way: Way) -> Vec<Expr> {
+    const FLAGS: u32 = 13;
+    const FIN_SYN_RST_ACK: u8 = 0x17;
+    const SYN: u8 = 0x02;
+    let mut steps = family(way.server);
+    steps.extend([field(way.server, End::Destination).load(), equal(bytes(way.server))]);
+    steps.extend(protocol(libc::IPPROTO_TCP));
+    steps.extend([
+        Expr::Payload { header: Header::Transport, offset: 2, length: 2 },
+        equal(PORT.to_be_bytes().to_vec()),
+    ]);
+    steps.extend([
+        Expr::Payload { header: Header::Transport, offset: FLAGS, length: 1 },
+        Expr::Mask([FIN_SYN_RST_ACK, 0, 0, 0]),
+        equal(vec![SYN]),
+        Expr::Counter,
+        Expr::LoadBytes(way.tcp.to_be_bytes().to_vec()),
+        Expr::Redirect,
+    ]);
+    steps
+}
+
+fn family(server: IpAddr) -> Vec<Expr> {
+    let family = if server.is_ipv4() { libc::NFPROTO_IPV4 } else { libc::NFPROTO_IPV6 };
+    vec![Expr::Meta(Meta::Family), equal(vec![family as u8])]
+}
+
+fn protocol(number: libc::c_int) -> [Expr; 2] {
+    [Expr::Meta(Meta::Layer4), equal(vec![number as u8])]
+}
+
+/// The resolver's own go straight.
+fn own() -> [Expr; 3] {
+    [Expr::Meta(Meta::Mark), equal(MARK.to_ne_bytes().to_vec()), Expr::Verdict(Verdict::Return)]
+}
+
+fn equal(bytes: Vec<u8>) -> Expr {
+    Expr::Cmp(Op::Equal, bytes)
+}
+
+fn field(server: IpAddr, end: End) -> Field {
+    if server.is_ipv4() { Field::Ipv4(end) } else { Field::Ipv6(end) }
+}
+
+fn bytes(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(four) => four.octets().to_vec(),
+        IpAddr::V6(six) => six.octets().to_vec(),
+    }
+}

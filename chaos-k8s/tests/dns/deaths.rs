@@ -1,0 +1,108 @@
+//! The injector is killed: names resolve at once, also over sockets that are used again.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chaos_core::ledger::{Ledger, sweep};
+use chaos_core::units::{ms, secs};
+use chaos_core::{BlastRadius, Chaos, Fault, Mode, Targets};
+use chaos_k8s::Node;
+use chaos_k8s::node::net::{DnsEffect, DnsFault};
+use domain::base::Rtype;
+
+use crate::asking::Came;
+use crate::scene::{run, wait_until};
+use crate::site::{SERVERS, Site, fault};
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] =
+    &[("a_killed_injector_leaves_names_that_resolve", &[Need::Root, Need::Nft], killed)];
+
+/// The words on the command line of an injector.
+const INJECT: &str = "chaos-test-inject";
+const TIMES: usize = 5;
+
+/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed.
+pub(crate) fn run_if_asked() -> Option<ExitCode> {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next()? != INJECT {
+        return None;
+    }
+    let [namespace, ledger, fault] = [(); 3].map(|()| arguments.next().unwrap());
+    let fault: DnsFault = serde_json::from_str(&fault).unwrap();
+    run(async {
+        let chaos = Chaos::seeded(1);
+        let node = Node::new(&chaos);
+        let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
+        let target = Targets::one(node.namespace_at(namespace).unwrap());
+        let radius = BlastRadius::count(1).unwrap();
+        let injection =
+            chaos.inject(fault.on(target, Mode::ALL), radius).ledger(ledger).begin().await.unwrap();
+        println!("in force");
+        // Longer than the test, which kills it.
+        std::thread::sleep(secs(60));
+        drop(injection);
+    });
+    Some(ExitCode::SUCCESS)
+}
+
+/// An injector, killed at the end of the test at the latest.
+struct Injector(Child);
+
+impl Drop for Injector {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn killed() {
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let site = Site::new();
+        let home = tempfile::tempdir().unwrap();
+        let ledger = home.path().join("ledger");
+        let before = site.scene.state();
+        let mut old: Vec<_> = SERVERS.map(|server| site.udp(server).patient(ms(50))).into();
+        let fault = serde_json::to_string(&fault(DnsEffect::NxDomain)).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args([INJECT, &site.scene.path(), ledger.to_str().unwrap(), &fault])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut injector = Injector(child);
+        let mut line = String::new();
+        BufReader::new(injector.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "in force\n");
+        for asker in &mut old {
+            wait_until("the fault", secs(5), || asker.ask("a.example.com", Rtype::A) == Came::Code(3));
+        }
+        // While it lives, its table is its own: a sweep leaves it.
+        let undos = site.scene.node.undos().unwrap();
+        assert_eq!(run(sweep(&ledger, &undos)).unwrap().live().len(), 1);
+        assert_eq!(old[0].ask("a.example.com", Rtype::A), Came::Code(3), "swept while it lives");
+        let since = Instant::now();
+        injector.0.kill().unwrap();
+        injector.0.wait().unwrap();
+        for asker in &mut old {
+            wait_until("true answers", secs(5), || {
+                asker.ask("a.example.com", Rtype::A) == Came::truth(Rtype::A)
+            });
+        }
+        times.push(since.elapsed());
+        assert_eq!(site.tcp(SERVERS[0]).ask("a.example.com", Rtype::A), Came::truth(Rtype::A));
+        assert_eq!(site.scene.state(), before);
+        let swept = run(sweep(&ledger, &undos)).unwrap();
+        assert!(swept.is_clean(), "{swept:?}");
+        assert_eq!(fs::read_dir(&ledger).map_or(0, Iterator::count), 0, "struck off");
+    }
+    times.sort();
+    println!(
+        "SIGKILL to true answers over both families, {TIMES} times: median {:?}, max {:?}",
+        times[2], times[4]
+    );
+}
