@@ -7,7 +7,7 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../../../examples/stress/container.rs"]
-#[allow(unreachable_pub, clippy::print_stderr, reason = "shared with the example")]
+#[allow(dead_code, unreachable_pub, clippy::print_stderr, reason = "shared with the example")]
 mod container;
 
 #[cfg(target_os = "linux")]
