@@ -167,6 +167,8 @@ const SHAPES: &[(&str, &[&str])] = &[
             "ip link set port0 master br0 up",
             "ip link set port1 up",
             "ip link set br0 up",
+            // Its carrier is looked at once a second.
+            "sleep 2",
         ],
     ),
     ("a short queue", &["ip link set va txqueuelen 3", "tc qdisc replace dev va root handle 9: pfifo"]),
