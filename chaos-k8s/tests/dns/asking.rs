@@ -10,6 +10,8 @@ use domain::rdata::{A, Aaaa};
 
 use super::server::{TRUE4, TRUE6};
 
+use crate::support::through_signals;
+
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Came {
@@ -78,7 +80,7 @@ impl Asker {
         let mut answer = vec![0; 65_535];
         match self {
             Self::Udp(socket) => {
-                let length = socket.recv(&mut answer).ok()?;
+                let length = through_signals(|| socket.recv(&mut answer)).ok()?;
                 answer.truncate(length);
             }
             Self::Tcp(stream) => {

@@ -9,6 +9,8 @@ use domain::base::iana::{Class, Rcode};
 use domain::base::{Message, MessageBuilder, Rtype, Ttl};
 use domain::rdata::{A, Aaaa};
 
+use crate::support::through_signals;
+
 pub(crate) const TRUE4: &str = "203.0.113.9";
 pub(crate) const TRUE6: &str = "fd99::9";
 
@@ -28,7 +30,7 @@ impl Server {
             let udp = server.clone();
             thread::spawn(move || {
                 let mut datagram = [0; 65_535];
-                while let Ok((length, from)) = socket.recv_from(&mut datagram) {
+                while let Ok((length, from)) = through_signals(|| socket.recv_from(&mut datagram)) {
                     let _ = socket.send_to(&udp.answer(&datagram[..length]), from);
                 }
             });

@@ -185,22 +185,26 @@ fn shapes() {
             continue;
         }
         let before = settled(&scene);
+        // All at once, and taken back in the order they came.
+        let mut in_force = Vec::new();
         for rule in rules() {
             let said = rule.to_string();
-            let injection = match scene.begin(rule) {
-                Ok(injection) => injection,
-                Err(error) if error.to_string().contains("sch_netem") => continue,
+            match scene.begin(rule) {
+                Ok(injection) => in_force.push((said, injection)),
+                Err(error) if error.to_string().contains("sch_netem") => {}
                 Err(error) => panic!("{name}: {said}: {}", error.chain()),
-            };
-            scene.client().one(at(PEER, PORT));
-            // Meanwhile only what is ours is more.
-            let during = scene.state();
-            for line in before.lines().filter(|line| line.contains("dev va")) {
-                assert!(during.contains(line), "{name}: {said}: {line}");
             }
-            run(injection.revert()).unwrap();
-            assert_eq!(scene.state(), before, "{name}: {said}");
         }
+        scene.client().one(at(PEER, PORT));
+        // Meanwhile only what is ours is more.
+        let during = scene.state();
+        for line in before.lines().filter(|line| line.contains("dev va")) {
+            assert!(during.contains(line), "{name}: {line}");
+        }
+        for (said, injection) in in_force {
+            run(injection.revert()).unwrap_or_else(|error| panic!("{name}: {said}: {}", error.chain()));
+        }
+        assert_eq!(scene.state(), before, "{name}");
         assert!(scene.client().one(at(PEER, PORT)).is_some(), "{name}: it still works");
         same += 1;
     }

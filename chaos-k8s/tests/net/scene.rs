@@ -14,7 +14,7 @@ use chaos_k8s::{Node, node::Namespace};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::support::Scratch;
+use crate::support::{Scratch, through_signals};
 
 /// The peer's addresses, two of each family.
 pub(crate) const PEER: &str = "10.77.0.2";
@@ -180,7 +180,7 @@ impl Client {
         socket.send_to(&number.to_ne_bytes(), to).unwrap();
         let mut answer = [0; 2048];
         loop {
-            match socket.recv(&mut answer) {
+            match through_signals(|| socket.recv(&mut answer)) {
                 Ok(8) if answer[..8] == number.to_ne_bytes() => return Some(since.elapsed()),
                 Ok(_) => {}
                 Err(_) => return None,
@@ -205,7 +205,7 @@ impl Client {
             let reader = scope.spawn(|| {
                 let mut answers = Vec::new();
                 let mut answer = [0; 2048];
-                while let Ok(length) = socket.recv(&mut answer) {
+                while let Ok(length) = through_signals(|| socket.recv(&mut answer)) {
                     if length == 500 {
                         let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
                         answers.push((number, Instant::now()));
@@ -255,7 +255,7 @@ fn echo(address: SocketAddr) {
     // Ends with the process.
     thread::spawn(move || {
         let mut packet = [0; 2048];
-        while let Ok((length, from)) = socket.recv_from(&mut packet) {
+        while let Ok((length, from)) = through_signals(|| socket.recv_from(&mut packet)) {
             let _ = socket.send_to(&packet[..length], from);
         }
     });

@@ -8,7 +8,7 @@ use chaos_k8s::node::net::Netem;
 use chaos_k8s::node::net::own::{NetemFault, Packet, PacketFault, Verdict};
 
 use super::scene::{NEEDS, OTHER, Scene, TARGET, came, ip, numbers, send, tc, wait_until};
-use super::support::Test;
+use super::support::{Test, through_signals};
 
 pub(crate) const TESTS: &[Test] = &[
     ("what_is_held_is_sent_when_due_at_the_end", NEEDS, drained),
@@ -45,7 +45,7 @@ fn end(
     receiver.set_read_timeout(Some(ms(200))).unwrap();
     let mut buffer = [0; 1];
     for number in 0..100_u8 {
-        receiver.recv(&mut buffer).unwrap();
+        through_signals(|| receiver.recv(&mut buffer)).unwrap();
         assert_eq!(buffer[0], number);
     }
     assert!(!scene.has_tap());

@@ -13,7 +13,7 @@ use chaos_k8s::node::net::{Direction, IfName};
 use chaos_k8s::node::net::{Netem, Odds};
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::support::{Need, Scratch, interfaces};
+use crate::support::{Need, Scratch, interfaces, through_signals};
 
 /// What all tests here need.
 pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Nft, Need::Tun];
@@ -139,9 +139,9 @@ fn once(socket: &UdpSocket, echo: &UdpSocket) -> Duration {
     let begun = Instant::now();
     socket.send_to(b"echo", echo.local_addr().unwrap()).unwrap();
     let mut buffer = [0; 16];
-    let (length, from) = echo.recv_from(&mut buffer).unwrap();
+    let (length, from) = through_signals(|| echo.recv_from(&mut buffer)).unwrap();
     echo.send_to(&buffer[..length], from).unwrap();
-    socket.recv(&mut buffer).unwrap();
+    through_signals(|| socket.recv(&mut buffer)).unwrap();
     begun.elapsed()
 }
 
@@ -190,7 +190,7 @@ pub(crate) fn came(receiver: &UdpSocket, length: usize) -> Vec<u32> {
     receiver.set_read_timeout(Some(ms(500))).unwrap();
     let mut bytes = vec![0; length];
     let mut came = Vec::new();
-    while let Ok(read) = receiver.recv(&mut bytes) {
+    while let Ok(read) = through_signals(|| receiver.recv(&mut bytes)) {
         assert_eq!(read, length);
         came.push(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     }

@@ -25,6 +25,16 @@ use libtest_mimic::{Arguments, Completion, Trial};
 pub(crate) use need::Need;
 pub(crate) use scratch::{Scratch, interfaces};
 
+/// Waits on through signals: a socket with a timeout answers each of them with EINTR (signal(7)).
+pub(crate) fn through_signals<T>(mut wait: impl FnMut() -> std::io::Result<T>) -> std::io::Result<T> {
+    loop {
+        match wait() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// A test, by its name, with what it needs.
 pub(crate) type Test = (&'static str, &'static [Need], fn());
 
