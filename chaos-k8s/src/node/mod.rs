@@ -20,11 +20,11 @@
 //! # Ok(())
 //! # }
 //! ```
-
-#[cfg_attr(
-    not(feature = "stress"),
+#![cfg_attr(
+    not(all(feature = "net", feature = "process", feature = "stress")),
     allow(dead_code, unused_imports, reason = "engines that are not there use it")
 )]
+
 mod cgroup;
 pub mod doctor;
 mod handle;
