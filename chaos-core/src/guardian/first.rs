@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::child;
 use super::log::Log;
 use super::revert::Outcome;
 use super::session::{Event, Pipes, serve};
@@ -226,7 +227,7 @@ fn start() -> io::Result<(Pid, OwnedFd)> {
     }
     let mut args = env::args_os();
     #[expect(clippy::disallowed_methods, reason = "only a process that is not the first may die")]
-    let mut command = Command::new("/proc/self/exe");
+    let mut command = Command::new(child::this_program());
     command.arg0(args.next().unwrap_or_default()).args(args);
     command.env(WITHIN, std::process::id().to_string()).stdin(Stdio::from(theirs));
     let child = command.spawn()?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io, thread};
 
 use chaos_core::{Error, Result};
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, setns, unshare};
 use serde::{Deserialize, Serialize};
 
 use super::namespace::Origin;
@@ -63,6 +63,20 @@ pub(crate) fn inside<T: Send>(namespace: &File, work: impl FnOnce() -> Result<T>
         work()
     };
     thread::scope(|scope| scope.spawn(entered).join())
+        .map_err(|_| Error::failed("the work in a network namespace panicked"))?
+}
+
+/// Runs `work` on a thread of its own in a namespace made for it, which is gone afterwards with all that was made there.
+/// `None` without the right to make one (CAP_SYS_ADMIN).
+///
+/// # Errors
+/// What `work` returns.
+pub(crate) fn aside<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<Option<T>> {
+    let made = || match unshare(CloneFlags::CLONE_NEWNET) {
+        Ok(()) => work().map(Some),
+        Err(_) => Ok(None),
+    };
+    thread::scope(|scope| scope.spawn(made).join())
         .map_err(|_| Error::failed("the work in a network namespace panicked"))?
 }
 

@@ -208,7 +208,7 @@ fn shapes() {
         assert!(scene.client().one(at(PEER, PORT)).is_some(), "{name}: it still works");
         same += 1;
     }
-    println!("{same} shapes the same after every fault, {} not run: {others:?}", others.len());
+    println!("{same} shapes the same after all faults, {} not run: {others:?}", others.len());
     assert!(same >= 15, "{same}");
 }
 

@@ -1,27 +1,22 @@
 //! The network: each piece made for a moment in a namespace of its own.
 
-use std::thread;
-
-use nix::sched::{CloneFlags, unshare};
-
 use super::finding::{Finding, State};
 use crate::node::net::trial::{self, Piece};
+use crate::node::netns;
 
 pub(super) fn look() -> Vec<Finding> {
-    let tried = thread::scope(|scope| {
-        let aside = || {
-            unshare(CloneFlags::CLONE_NEWNET).map_err(|errno| {
-                format!("no network namespace to try it in ({errno}): run with CAP_SYS_ADMIN")
-            })?;
-            trial::here().map_err(|error| error.to_string())
-        };
-        scope.spawn(aside).join().unwrap_or_else(|_| Err("the trial panicked".to_owned()))
-    });
+    let tried = match netns::aside(trial::here) {
+        Ok(Some(tried)) => Ok(tried),
+        Ok(None) => {
+            Err("no right to make a network namespace to try it in: run with CAP_SYS_ADMIN".to_owned())
+        }
+        Err(error) => Err(error.to_string()),
+    };
     let state = |piece: Piece| match &tried {
         Err(because) => State::NotLookedAt { because: because.clone() },
         Ok(tried) => match tried.of(piece) {
             None => State::Works,
-            Some(refused) => State::Missing { because: refused.to_string() },
+            Some(said) => State::Missing { because: said.to_owned() },
         },
     };
     Piece::ALL.into_iter().map(|piece| finding(piece, state(piece))).collect()
@@ -57,7 +52,7 @@ fn finding(piece: Piece, state: State) -> Finding {
             "netem",
             "delay, loss, duplication, corruption and reordering by the kernel",
             "module sch_netem (Ubuntu: linux-modules-extra, Fedora: kernel-modules-extra)",
-            "the same, on the way out, through this process (tun)",
+            "partition, loss, refusal and bandwidth; in your own program the same by `node::net::own` (tun)",
         ),
         Piece::NetemSeed => (
             "netem seed",

@@ -44,6 +44,7 @@
 pub mod dns;
 mod engine;
 mod fault;
+mod jitter;
 mod kernel;
 mod marks;
 pub mod own;

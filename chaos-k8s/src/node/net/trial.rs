@@ -1,14 +1,13 @@
-//! What the packet machinery of this kernel can do: each piece is made for a moment, in the calling thread's namespace,
-//! which is one made for that.
+//! What the packet machinery of this kernel can do: each piece is made once, in a namespace made for that. The doctor
+//! shows it, and the engine refuses by it what cannot work.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::fs::OpenOptions;
 
 use chaos_core::{Error, Result};
 
-use super::kernel::expr::Reg;
-use super::kernel::{Batch, Expr, Family, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Table};
+use super::kernel::expr::{Op, Reg, Reject};
+use super::kernel::{Batch, Class, Expr, Family, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Table};
 
 /// A piece of the packet machinery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,100 +40,117 @@ impl Piece {
 }
 
 /// What does not work, and why.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tried {
-    missing: BTreeMap<Piece, Error>,
+    missing: BTreeMap<Piece, String>,
 }
 
 impl Tried {
     /// Why this piece does not work; `None` when it does.
-    pub(crate) fn of(&self, piece: Piece) -> Option<&Error> {
-        self.missing.get(&piece)
+    pub(crate) fn of(&self, piece: Piece) -> Option<&str> {
+        self.missing.get(&piece).map(String::as_str)
     }
 }
 
-const TABLE: &str = "chaos-trial";
-const IFB: &str = "chaostrial";
+const NAME: &str = "chaos-trial";
 const SEED: u64 = 7;
+const ROOT: Handle = Handle::new(1, 0);
 
-/// Tries every piece in the calling thread's namespace.
+/// Tries every piece in the calling thread's namespace. Nothing is taken away again: the namespace goes, and everything
+/// in it.
 ///
 /// # Errors
 /// When not even a socket can be opened there.
 pub(crate) fn here() -> Result<Tried> {
-    let mut kernel = Kernel::here()?;
-    let mut missing = BTreeMap::new();
+    let mut trial = Trial {
+        kernel: Kernel::here()?,
+        netdev: Table::new(Family::Netdev, NAME)?,
+        inet: Table::new(Family::Inet, NAME)?,
+        ifb: 0,
+    };
+    let mut tried = Tried::default();
     for piece in Piece::ALL {
-        if let Err(error) = attempt(piece, &mut kernel) {
-            missing.insert(piece, error);
+        if let Err(error) = trial.attempt(piece) {
+            tried.missing.insert(piece, error.to_string());
         }
     }
-    Ok(Tried { missing })
+    Ok(tried)
 }
 
-fn attempt(piece: Piece, kernel: &mut Kernel) -> Result<()> {
-    match piece {
-        Piece::Tables => chain(Family::Netdev, &ingress()?, &[Expr::Counter]),
-        Piece::Egress => chain(Family::Netdev, &Hook::Egress { device: lo()? }, &[Expr::Counter]),
-        Piece::Forward => {
-            chain(Family::Netdev, &ingress()?, &[Expr::Load(1_u32.to_ne_bytes()), Expr::Forward(Reg::A)])
-        }
-        Piece::Reject => {
-            chain(Family::Inet, &Hook::Output, &[Expr::Reject(super::kernel::expr::Reject::HostUnreachable)])
-        }
-        Piece::Random => chain(Family::Netdev, &ingress()?, &[Expr::Random { below: 10 }]),
-        Piece::Ifb => on_ifb(kernel, |_, _| Ok(())),
-        Piece::Htb => on_ifb(kernel, |kernel, ifb| {
-            let kind = Kind::Htb { direct_packets: 1_000 };
-            kernel.put_qdisc(ifb, &Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind })
-        }),
-        Piece::Netem => seed(kernel, NetemOptions::default()).map(drop),
-        Piece::NetemSeed => {
-            let asked = NetemOptions { seed: Some(SEED), ..NetemOptions::default() };
-            match seed(kernel, asked)? {
-                Some(SEED) => Ok(()),
-                _ => Err(Error::refused("this kernel's netem does not take a seed")),
+struct Trial {
+    kernel: Kernel,
+    netdev: Table,
+    inet: Table,
+    /// The device's number, once it is made.
+    ifb: u32,
+}
+
+impl Trial {
+    fn attempt(&mut self, piece: Piece) -> Result<()> {
+        let lo = || c"lo".to_owned();
+        match piece {
+            Piece::Tables => {
+                let mut batch = Batch::new();
+                batch.own_table(&self.netdev).own_table(&self.inet);
+                self.kernel.commit(batch)?;
+                self.chain("tables", &Hook::Ingress { device: lo() }, &[Expr::Counter])
+            }
+            Piece::Egress => self.chain("egress", &Hook::Egress { device: lo() }, &[Expr::Counter]),
+            Piece::Forward => {
+                let forward = [Expr::Load(1_u32.to_ne_bytes()), Expr::Forward(Reg::A)];
+                self.chain("forward", &Hook::Ingress { device: lo() }, &forward)
+            }
+            Piece::Reject => self.chain("reject", &Hook::Output, &[Expr::Reject(Reject::Prohibited)]),
+            Piece::Random => {
+                let random = [Expr::Random { below: 2 }, Expr::BigEndian, Expr::Cmp(Op::Less, vec![0; 4])];
+                self.chain("random", &Hook::Ingress { device: lo() }, &random)
+            }
+            Piece::Ifb => {
+                self.ifb = self.kernel.add_ifb("chaostrial", NAME)?;
+                Ok(())
+            }
+            Piece::Htb => {
+                self.kernel.put_qdisc(self.ifb()?, &root(Kind::Htb { direct_packets: 1 }))?;
+                let handle = Handle::new(ROOT.major(), 1);
+                let class = Class { handle, parent: ROOT, rate: 1, ceil: 1, burst: 1 };
+                self.kernel.put_class(self.ifb, &class)
+            }
+            Piece::Netem => self.seed().map(drop),
+            Piece::NetemSeed if self.seed()? == Some(SEED) => Ok(()),
+            Piece::NetemSeed => Err(Error::refused("this kernel's netem does not take a seed")),
+            Piece::Tun => {
+                OpenOptions::new().read(true).write(true).open("/dev/net/tun").map(drop).map_err(|source| {
+                    Error::refused(format!("/dev/net/tun cannot be opened: {source}")).with_source(source)
+                })
             }
         }
-        Piece::Tun => {
-            OpenOptions::new().read(true).write(true).open("/dev/net/tun").map(drop).map_err(|source| {
-                Error::refused(format!("/dev/net/tun cannot be opened: {source}")).with_source(source)
-            })
+    }
+
+    /// A chain with one rule.
+    fn chain(&mut self, name: &str, hook: &Hook, rule: &[Expr]) -> Result<()> {
+        let table = if matches!(hook, Hook::Output) { &self.inet } else { &self.netdev };
+        let mut batch = Batch::new();
+        batch.chain(table, name, Some((hook, 0)))?;
+        batch.rule(table, name, rule)?;
+        self.kernel.commit(batch)
+    }
+
+    fn ifb(&self) -> Result<u32> {
+        match self.ifb {
+            0 => Err(Error::refused("there is no ifb to try it on")),
+            made => Ok(made),
         }
+    }
+
+    /// Puts a netem on the namespace's own loopback; the seed that it then says it has, if it says one.
+    fn seed(&mut self) -> Result<Option<u64>> {
+        const LO: u32 = 1;
+        let options = NetemOptions { limit: 1, seed: Some(SEED), ..NetemOptions::default() };
+        self.kernel.put_qdisc(LO, &root(Kind::Netem(options)))?;
+        self.kernel.netem_seed(LO)
     }
 }
 
-fn lo() -> Result<CString> {
-    Ok(c"lo".to_owned())
-}
-
-fn ingress() -> Result<Hook> {
-    Ok(Hook::Ingress { device: lo()? })
-}
-
-/// An owned table with one rule; gone with the socket that this opens.
-fn chain(family: Family, hook: &Hook, rule: &[Expr]) -> Result<()> {
-    let mut own = Kernel::here()?;
-    let table = Table::new(family, TABLE)?;
-    let mut batch = Batch::new();
-    batch.own_table(&table);
-    batch.chain(&table, "c", Some((hook, 0)))?;
-    batch.rule(&table, "c", rule)?;
-    own.commit(batch)
-}
-
-fn on_ifb<T>(kernel: &mut Kernel, work: impl FnOnce(&mut Kernel, u32) -> Result<T>) -> Result<T> {
-    let ifb = kernel.add_ifb(IFB, TABLE)?;
-    let done = work(kernel, ifb);
-    kernel.delete_link(ifb)?;
-    done
-}
-
-/// The seed that a netem says it has, if it says one.
-fn seed(kernel: &mut Kernel, options: NetemOptions) -> Result<Option<u64>> {
-    on_ifb(kernel, |kernel, ifb| {
-        let kind = Kind::Netem(options);
-        kernel.put_qdisc(ifb, &Qdisc { handle: Handle::new(1, 0), parent: Handle::ROOT, kind })?;
-        kernel.netem_seed(ifb)
-    })
+fn root(kind: Kind) -> Qdisc {
+    Qdisc { handle: ROOT, parent: Handle::ROOT, kind }
 }

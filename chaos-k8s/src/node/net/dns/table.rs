@@ -1,15 +1,14 @@
 //! The table that leads queries to the resolver and its answers back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::thread;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Error, Result};
 use nix::libc;
-use nix::sched::{CloneFlags, unshare};
 
 use crate::node::net::kernel::expr::{End, Field, Header, Meta, Op};
 use crate::node::net::kernel::{Batch, Expr, Family, Hook, Kernel, Purpose, Table, Verdict};
+use crate::node::netns;
 
 /// How the names of these tables begin.
 const NAME: &str = "chaos-dns-";
@@ -89,22 +88,16 @@ pub(super) fn lead(kernel: &mut Kernel, table: &Table, ways: &[Way], known: &[Wa
 /// Whether this kernel can do all that: tried in a namespace that is thrown away. Without the right to make one nothing is
 /// known, and nothing is refused beforehand.
 pub(super) fn try_out() -> Result<()> {
-    let tried = thread::scope(|scope| {
-        let all = scope.spawn(|| -> Result<()> {
-            if unshare(CloneFlags::CLONE_NEWNET).is_err() {
-                return Ok(());
-            }
-            let (mut kernel, table) = (Kernel::here()?, Table::new(Family::Inet, "chaos-dns-trial")?);
-            make(&mut kernel, &table)?;
-            for server in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
-                let way = Way { server, udp: 1, tcp: 1 };
-                lead(&mut kernel, &table, &[way], &[way])?;
-            }
-            Ok(())
-        });
-        all.join().unwrap_or_else(|_| Err(Error::failed("the trial of a table panicked")))
+    let tried = netns::aside(|| {
+        let (mut kernel, table) = (Kernel::here()?, Table::new(Family::Inet, "chaos-dns-trial")?);
+        make(&mut kernel, &table)?;
+        for server in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
+            let way = Way { server, udp: 1, tcp: 1 };
+            lead(&mut kernel, &table, &[way], &[way])?;
+        }
+        Ok(())
     });
-    tried.map_err(|source| {
+    tried.map(drop).map_err(|source| {
         Error::refused(
             "a DNS fault needs nf_tables with owned tables, chains for routes and NAT, and redirects",
         )

@@ -20,13 +20,13 @@ use chaos_core::ledger::RunId;
 use chaos_core::{Clock, Error, Result};
 
 pub(crate) use look::Seen;
-use probe::Abilities;
 use space::Space;
 use threads::Threads;
 
 use super::marks::Marks;
 use super::plan::RuleId;
 use super::rule::NetRule;
+use super::trial::Tried;
 use crate::node::Namespace;
 use crate::node::netns::NetnsId;
 
@@ -39,7 +39,7 @@ pub(crate) struct Engine {
     /// Reverted before they were injected: an inject that was given up may still come to its turn.
     taken_back: Arc<Mutex<HashSet<RuleId>>>,
     threads: Threads,
-    abilities: Arc<OnceLock<Abilities>>,
+    tried: Arc<OnceLock<Tried>>,
 }
 
 type Spaces = Mutex<HashMap<NetnsId, Arc<Mutex<Space>>>>;
@@ -52,7 +52,7 @@ impl Engine {
             rules: AtomicU64::new(1),
             taken_back: Arc::default(),
             threads: Threads::new(),
-            abilities: Arc::default(),
+            tried: Arc::default(),
         }
     }
 
@@ -65,11 +65,11 @@ impl Engine {
     pub(crate) async fn preview(&self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
-        let abilities = Arc::clone(&self.abilities);
+        let tried = Arc::clone(&self.tried);
         self.threads
             .run(move || {
                 probe::check_rights()?;
-                abilities.get_or_init(Abilities::of_this_kernel).check(&rule)?;
+                probe::check(tried.get_or_init(probe::this_kernel), &rule)?;
                 let rule = resolve::resolve(&namespace, &rule)?;
                 let known = lock(&spaces).get(&namespace.netns()).cloned();
                 match known {

@@ -2,23 +2,20 @@
 
 use std::ffi::CString;
 
-use nix::sched::{CloneFlags, unshare};
-
 use super::nft::expr::{Header, Meta, Op, Reg, Reject};
 use super::*;
 
 /// `work` in a fresh namespace; not at all without the rights.
 fn in_fresh_namespace(work: impl FnOnce(&mut Kernel) + Send) {
-    std::thread::scope(|scope| {
-        scope.spawn(|| match unshare(CloneFlags::CLONE_NEWNET) {
-            Ok(()) => work(&mut Kernel::here().unwrap()),
-            Err(errno) => {
-                let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
-                assert!(!demanded.split(',').any(|what| what == "root"), "no namespace: {errno}");
-                println!("not run: no right to make a network namespace ({errno})");
-            }
-        });
+    let done = netns::aside(|| {
+        work(&mut Kernel::here()?);
+        Ok(())
     });
+    if done.unwrap().is_none() {
+        let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+        assert!(!demanded.split(',').any(|what| what == "root"), "no right to make a network namespace");
+        println!("not run: no right to make a network namespace");
+    }
 }
 
 #[test]

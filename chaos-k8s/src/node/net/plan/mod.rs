@@ -14,7 +14,6 @@ mod numbers;
 mod options;
 mod program;
 mod ranges;
-mod shape;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chaos_core::Percent;
 
-use super::shape;
+use crate::node::net::jitter;
 use crate::node::net::kernel::{Loss, NetemOptions, Slot};
 use crate::node::net::rule::{LossModel, Netem, Odds};
 
@@ -48,7 +48,7 @@ pub(crate) fn options(netem: &Netem) -> NetemOptions {
         ecn: netem.ecn,
         slot,
         seed: netem.seed,
-        table: shape::table(&netem.distribution),
+        table: jitter::table(&netem.distribution).unwrap_or_default(),
     }
 }
 

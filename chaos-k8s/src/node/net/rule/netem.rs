@@ -8,6 +8,7 @@ use chaos_core::{Error, Percent, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Bandwidth, LossModel, Slot};
+use crate::node::net::jitter::SCALE;
 
 /// A chance for each packet, and how much it follows the packet before (0 % is not at all).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,8 +76,6 @@ pub enum Distribution {
     Table(Vec<i16>),
 }
 
-/// `NETEM_DIST_SCALE` (include/uapi/linux/pkt_sched.h).
-const SCALE: f64 = 8192.0;
 /// `NETEM_DIST_MAX`: the most that the kernel takes.
 const LONGEST_TABLE: usize = 16_384;
 /// Entries of a table that is made here, as iproute2's.
@@ -115,7 +114,7 @@ impl Distribution {
         let table = (0..TABLE)
             .map(|i| {
                 let sample = seconds[i * seconds.len() / TABLE];
-                let scaled = ((sample - mean) / deviation * SCALE).round();
+                let scaled = ((sample - mean) / deviation * SCALE as f64).round();
                 scaled.clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
             })
             .collect();

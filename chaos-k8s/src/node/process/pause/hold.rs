@@ -6,11 +6,11 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use chaos_core::guardian::child;
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
 use chaos_core::{Error, Result};
@@ -101,12 +101,9 @@ type Started = (u32, ChildStdout);
 
 /// Starts the tracer, and lives as long as it does.
 fn keep(job: Job, to: &mpsc::Sender<Result<Started>>) {
-    #[expect(clippy::disallowed_methods, reason = "a tracer is a process of its own")]
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("chaos-tracer").arg(job.to_string());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let started =
-        command.spawn().map_err(|error| Error::failed("no tracer could be started").with_source(error));
+    let program = child::this_program();
+    let started = child::start(&program, "chaos-tracer", &[], &job.to_string(), Stdio::null())
+        .map_err(|error| Error::failed("no tracer could be started").with_source(error));
     let mut tracer = match started {
         Ok(tracer) => tracer,
         // Whoever asked waits for this.

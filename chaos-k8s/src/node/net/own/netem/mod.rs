@@ -7,7 +7,6 @@ mod link;
 mod loss;
 mod slots;
 mod spread;
-mod table;
 #[cfg(test)]
 mod tests;
 

@@ -3,9 +3,9 @@
 use chaos_core::dice::Rolls;
 
 use super::chance::{Correlated, draw};
-use super::table::{SCALE, table};
 use super::{nanos, scaled};
 use crate::node::net::Netem;
+use crate::node::net::jitter::{SCALE, table};
 
 /// Delays around a mean.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! The tables of deviations that iproute2 gives to netem, made by its formulas (netem/normal.c, pareto.c and
-//! paretonormal.c there).
+//! paretonormal.c there): for the kernel's netem and for the one of this process.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use crate::node::net::Distribution;
+use super::Distribution;
 
 /// `NETEM_DIST_SCALE` (include/uapi/linux/pkt_sched.h): this much is one standard deviation.
-pub(super) const SCALE: i64 = 8192;
+pub(crate) const SCALE: i64 = 8192;
 
 const SIZE: u32 = 4096;
 
@@ -14,7 +14,7 @@ const SIZE: u32 = 4096;
 const GRID: f64 = 0.000_05;
 
 /// Deviations in ascending order, each as likely as the others; none for an even distribution, which has no table.
-pub(super) fn table(distribution: &Distribution) -> Option<Vec<i16>> {
+pub(crate) fn table(distribution: &Distribution) -> Option<Vec<i16>> {
     match distribution {
         Distribution::Uniform => None,
         Distribution::Normal => Some(normal().map(rounded).collect()),
