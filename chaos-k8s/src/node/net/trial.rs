@@ -50,6 +50,12 @@ impl Tried {
     pub(crate) fn of(&self, piece: Piece) -> Option<&str> {
         self.missing.get(&piece).map(String::as_str)
     }
+
+    /// A kernel without these.
+    #[cfg(test)]
+    pub(crate) fn lacking(pieces: &[Piece]) -> Self {
+        Self { missing: pieces.iter().map(|piece| (*piece, "not here".to_owned())).collect() }
+    }
 }
 
 const NAME: &str = "chaos-trial";

@@ -20,7 +20,7 @@ impl Space {
         self.follow_devices()?;
         let Some(rule) = self.rules.iter().find(|rule| rule.id == id).cloned() else { return Ok(None) };
         let absent = |detail: String| Ok(Some(Seen { in_force: false, detail }));
-        let (family, table) = match rule.act() {
+        let (family, table) = match rule.act {
             Act::Refuse(_) => (Family::Inet, self.inet.clone()),
             _ => (Family::Netdev, self.netdev.clone()),
         };

@@ -3,11 +3,11 @@
 //! One [`Space`] for each namespace with faults, behind its own lock: changes to one namespace come one after the other, those
 //! to different ones at the same time, on a few threads.
 
+mod carrier;
 mod change;
 mod drain;
 mod look;
 mod place;
-mod probe;
 mod resolve;
 mod space;
 mod threads;
@@ -68,13 +68,13 @@ impl Engine {
         let tried = Arc::clone(&self.tried);
         self.threads
             .run(move || {
-                probe::check_rights()?;
-                probe::check(tried.get_or_init(probe::this_kernel), &rule)?;
+                carrier::check_rights()?;
+                let choice = carrier::choose(tried.get_or_init(carrier::this_kernel), &rule)?;
                 let rule = resolve::resolve(&namespace, &rule)?;
                 let known = lock(&spaces).get(&namespace.netns()).cloned();
                 match known {
-                    Some(space) => lock(&space).preview(&rule),
-                    None => Space::open(&namespace, &marks)?.preview(&rule),
+                    Some(space) => lock(&space).preview(&rule, &choice),
+                    None => Space::open(&namespace, &marks)?.preview(&rule, &choice),
                 }
             })
             .await
@@ -86,15 +86,17 @@ impl Engine {
         let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
+        let tried = Arc::clone(&self.tried);
         self.threads
             .run(move || {
+                let choice = carrier::choose(tried.get_or_init(carrier::this_kernel), &rule)?;
                 let rule = resolve::resolve(&namespace, &rule)?;
                 in_space(&spaces, &namespace, &marks, |space| {
                     // Under the lock that a revert must wait for.
                     if given_up.load(Ordering::SeqCst) || lock(&taken_back).contains(&id) {
                         return Err(Error::failed("the inject was given up before it began"));
                     }
-                    space.add(id, &rule)
+                    space.add(id, &rule, &choice)
                 })
             })
             .await

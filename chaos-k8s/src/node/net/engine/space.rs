@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaos_core::{Error, Result};
 
+use super::carrier::Choice;
 use super::drain::Draining;
 use super::place::Place;
 use crate::node::Namespace;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
 use crate::node::net::plan::{
-    Act, Active, Combinations, MAJOR, Meeting, Numbering, Programs, RuleId, Tree, act, programs, tree,
+    Act, Active, Combinations, MAJOR, Meeting, Numbering, Programs, RuleId, Tree, programs, tree,
 };
 use crate::node::net::rule::{Devices, NetRule};
 
@@ -60,22 +61,21 @@ impl Space {
     }
 
     /// What the rule would do here. Touches nothing.
-    pub(super) fn preview(&mut self, rule: &NetRule) -> Result<String> {
+    pub(super) fn preview(&mut self, rule: &NetRule, choice: &Choice) -> Result<String> {
         let place = self.place(rule)?;
-        let active = active(RuleId(u64::MAX), rule, &place);
+        let active = active(RuleId(u64::MAX), rule, choice.act, &place);
         self.check_others(&active)?;
         let mut numbering = self.numbering.clone();
         let mut rules = self.rules.clone();
-        let way = words(act(&active.effect));
         rules.push(active);
         let wanted = wanted(&rules, &mut numbering)?;
         programs(&rules, &wanted.combinations, &wanted.tree, &self.links, &mut numbering)?;
-        Ok(format!("{rule} at {}, {way}", place.names()))
+        Ok(format!("{rule} at {}, {}", place.names(), choice.words))
     }
 
-    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule) -> Result<()> {
+    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule, choice: &Choice) -> Result<()> {
         let place = self.place(rule)?;
-        let active = active(id, rule, &place);
+        let active = active(id, rule, choice.act, &place);
         self.check_others(&active)?;
         let mut rules = self.rules.clone();
         rules.push(active);
@@ -85,7 +85,7 @@ impl Space {
 
     /// Two sidings do not compose: a packet that comes back from the first goes past the second (`nf_skip_egress`).
     fn check_others(&mut self, active: &Active) -> Result<()> {
-        if active.act() != Act::Siding {
+        if active.act != Act::Ifb {
             return Ok(());
         }
         // A priority of ours would mean something to it.
@@ -155,23 +155,15 @@ impl Space {
 }
 
 /// The rule with numbers for names.
-fn active(id: RuleId, rule: &NetRule, place: &Place) -> Active {
+fn active(id: RuleId, rule: &NetRule, act: Act, place: &Place) -> Active {
     let meetings = rule.traffic.flows().iter().map(Meeting::new).collect();
-    Active { id, effect: rule.effect.clone(), meetings, cells: place.cells(rule.direction) }
+    Active { id, effect: rule.effect.clone(), act, meetings, cells: place.cells(rule.direction) }
 }
 
 pub(super) fn wanted(rules: &[Active], numbering: &mut Numbering) -> Result<Wanted> {
-    let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act() == Act::Siding).collect();
+    let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act == Act::Ifb).collect();
     let combinations = Combinations::of(&siding)?;
     let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
     let tree = tree(&by_id, &combinations, numbering)?;
     Ok(Wanted { combinations, tree })
-}
-
-fn words(act: Act) -> &'static str {
-    match act {
-        Act::Drop | Act::Lose(_) => "by an owned nftables table",
-        Act::Refuse(_) => "refused by an owned nftables table",
-        Act::Siding => "aside by an owned nftables table over a device of ours",
-    }
 }

@@ -32,7 +32,7 @@ pub(crate) use traffic::{Meeting, Way, chain};
 pub(crate) use tree::{Branch, Tree, tree};
 
 use super::kernel::Handle;
-use super::rule::{Effect, LossModel, Refusal};
+use super::rule::{Effect, Refusal};
 
 /// Major number of everything of ours: unlike what people and other programs choose.
 pub(crate) const MAJOR: u16 = 0xca05;
@@ -62,6 +62,7 @@ pub(crate) struct Cell {
 pub(crate) struct Active {
     pub(crate) id: RuleId,
     pub(crate) effect: Effect,
+    pub(crate) act: Act,
     pub(crate) meetings: Vec<Meeting>,
     pub(crate) cells: BTreeSet<Cell>,
 }
@@ -73,15 +74,11 @@ pub(crate) enum Act {
     /// So many of a million, each on its own.
     Lose(u32),
     Refuse(Refusal),
-    /// Packets go over a device of ours.
-    Siding,
+    /// Packets go over an ifb of ours, with classes and qdiscs.
+    Ifb,
 }
 
 impl Active {
-    pub(crate) fn act(&self) -> Act {
-        act(&self.effect)
-    }
-
     /// Whether one packet can meet both.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.meetings.iter().any(|a| other.meetings.iter().any(|b| a.overlaps(b)))
@@ -89,24 +86,6 @@ impl Active {
 
     pub(crate) fn ways(&self) -> BTreeSet<Way> {
         self.cells.iter().map(|cell| cell.way).collect()
-    }
-}
-
-/// By what an effect acts. Random loss alone needs no qdisc.
-pub(crate) fn act(effect: &Effect) -> Act {
-    match effect {
-        Effect::Drop => Act::Drop,
-        Effect::Refuse(how) => Act::Refuse(*how),
-        Effect::Bandwidth(_) => Act::Siding,
-        Effect::Netem(netem) => match netem.loss {
-            Some(LossModel::Random(odds)) if odds.correlation.is_zero() => {
-                let mut rest = netem.clone();
-                rest.loss = None;
-                let alone = rest == super::rule::Netem::default();
-                if alone { Act::Lose(odds.percent.floor_of(1_000_000) as u32) } else { Act::Siding }
-            }
-            _ => Act::Siding,
-        },
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn programs(
     let mut programs = Programs::default();
     let priorities = priorities(combinations, numbering)?;
     for rule in rules {
-        let (family, program) = match rule.act() {
+        let (family, program) = match rule.act {
             Act::Refuse(_) => (Family::Inet, &mut programs.inet),
             _ => (Family::Netdev, &mut programs.netdev),
         };
@@ -81,7 +81,7 @@ pub(crate) fn programs(
 }
 
 fn refuses(rule: &Active) -> bool {
-    matches!(rule.act(), Act::Refuse(_))
+    matches!(rule.act, Act::Refuse(_))
 }
 
 /// The priority that stands for each combination.
@@ -110,7 +110,7 @@ fn acting(
     program: &mut Program,
 ) -> Result<Vec<Vec<Expr>>> {
     let count = vec![Expr::Counter];
-    Ok(match rule.act() {
+    Ok(match rule.act {
         Act::Drop => vec![count, vanish(way)],
         Act::Lose(share) => {
             let chosen = [
@@ -121,7 +121,7 @@ fn acting(
             vec![count, [&chosen[..], &vanish(way)].concat()]
         }
         Act::Refuse(how) => [vec![count], refusal(how)].concat(),
-        Act::Siding => {
+        Act::Ifb => {
             let steps = combinations.steps.get(&rule.id).map_or(&[][..], Vec::as_slice);
             let steps: BTreeMap<_, _> = steps
                 .iter()
@@ -183,8 +183,8 @@ fn base(
     let name = format!("{}-{}", cell.way.name(), cell.link);
     let here = || rules.iter().filter(|rule| !refuses(rule) && rule.cells.contains(cell));
     let jump = |rule: &Active| vec![Expr::jump(&chain(&match_chain(rule, cell.way)))];
-    let mut lines: Vec<Vec<Expr>> = here().filter(|rule| rule.act() != Act::Siding).map(jump).collect();
-    if here().any(|rule| rule.act() == Act::Siding) {
+    let mut lines: Vec<Vec<Expr>> = here().filter(|rule| rule.act != Act::Ifb).map(jump).collect();
+    if here().any(|rule| rule.act == Act::Ifb) {
         // Left from another device that it crossed.
         lines.push(vec![
             Expr::Meta(Meta::Priority),
@@ -193,7 +193,7 @@ fn base(
             Expr::Load([0; 4]),
             Expr::SetMeta(Meta::Priority, Reg::A),
         ]);
-        lines.extend(here().filter(|rule| rule.act() == Act::Siding).map(jump));
+        lines.extend(here().filter(|rule| rule.act == Act::Ifb).map(jump));
         let ways = tree
             .ways
             .iter()

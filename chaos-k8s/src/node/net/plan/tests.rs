@@ -180,7 +180,7 @@ fn fate(programs: &Programs, packet: &Packet) -> Fate {
 
 /// The plan of some rules, from the numbers of the plan before.
 fn plan(rules: &[Active], numbering: &mut Numbering) -> (Combinations, Tree, Programs) {
-    let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act() == Act::Siding).collect();
+    let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act == Act::Ifb).collect();
     let combinations = Combinations::of(&siding).unwrap();
     let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
     let tree = tree(&by_id, &combinations, numbering).unwrap();
@@ -243,7 +243,8 @@ fn rules() -> impl Strategy<Value = Vec<(Vec<Flow>, Active)>> {
         let active = |(number, (flows, effect, cells)): (usize, (Vec<Flow>, Effect, Vec<Cell>))| {
             let meetings = flows.iter().map(Meeting::new).collect();
             let id = RuleId(number as u64 + 1);
-            (flows, Active { id, effect, meetings, cells: cells.into_iter().collect() })
+            let act = if effect == Effect::Drop { Act::Drop } else { Act::Ifb };
+            (flows, Active { id, effect, act, meetings, cells: cells.into_iter().collect() })
         };
         rules.into_iter().enumerate().map(active).collect()
     })
@@ -284,11 +285,11 @@ proptest! {
                 .map(|(_, active)| active)
                 .collect();
             let members: BTreeSet<RuleId> =
-                here.iter().filter(|rule| rule.act() == Act::Siding).map(|rule| rule.id).collect();
+                here.iter().filter(|rule| rule.act == Act::Ifb).map(|rule| rule.id).collect();
             let siding_here = actives
                 .iter()
-                .any(|rule| rule.act() == Act::Siding && rule.cells.contains(&packet.cell));
-            let expected = if here.iter().any(|rule| rule.act() == Act::Drop) {
+                .any(|rule| rule.act == Act::Ifb && rule.cells.contains(&packet.cell));
+            let expected = if here.iter().any(|rule| rule.act == Act::Drop) {
                 Fate::Gone
             } else if members.is_empty() {
                 let stale = siding_here && packet.priority >> 16 == u32::from(MAJOR);
@@ -340,6 +341,7 @@ fn more_combinations_than_anybody_means_are_refused() {
     let rule = |number: u64| Active {
         id: RuleId(number),
         effect: Effect::Netem(Netem { delay: ms(1), ..Netem::default() }),
+        act: Act::Ifb,
         meetings: vec![Meeting::new(&Flow::all())],
         cells: cells().into_iter().take(1).collect(),
     };
