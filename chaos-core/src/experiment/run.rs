@@ -157,6 +157,7 @@ impl Run<'_> {
             journal: self.setup.journal.clone(),
             occupancy: Arc::new(Occupancy::new(radius.clone(), self.setup.chaos.dice())),
             clock: self.setup.chaos.clock().clone(),
+            lasting: None,
         };
         let mut first = 0;
         let mut probing = None;
@@ -267,12 +268,9 @@ impl StageRun<'_> {
     async fn inject(&mut self, index: usize) -> Result<()> {
         let (record, stop) = (self.run.record, &self.run.setup.stop);
         let step = &self.stage.steps[index];
-        #[allow(unused_mut, reason = "how long it lasts is for the guardian")]
-        let mut way = self.way.clone();
-        #[cfg(all(feature = "guardian", unix))]
-        if let Some((_, lasting)) = &mut way.journal.guardian {
-            *lasting = self.run.setup.duration_of(step);
-        }
+        let lasting = self.run.setup.duration_of(step);
+        let mut way = Way { lasting: Some(lasting), ..self.way.clone() };
+        way.journal.guard_for(lasting);
         let (looked, injection) = Injection::begin(&*step.work, way, stop).await?;
         let seen: Vec<(bool, String)> =
             injection.observe().await.into_iter().map(|(_, look)| tell(look)).collect();

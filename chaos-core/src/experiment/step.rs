@@ -30,7 +30,9 @@ impl Step {
         self
     }
 
-    /// Lasts this long; as long as the experiment says unless said otherwise.
+    /// Lasts this long; as long as the experiment says unless said otherwise. Held by hand
+    /// ([`Chaos::inject`](crate::Chaos::inject)) it is to be taken back by then; [a margin](crate::injection::MARGIN) later
+    /// it ends by itself, where its effect can.
     pub fn lasting(mut self, duration: Duration) -> Self {
         self.lasting = Some(duration);
         self

@@ -26,6 +26,7 @@ use crate::target::{Approved, Mode, Select, Target};
 /// - `inject` is called at most once per prepared undo, after that undo is durable, and only for a target that the
 ///   blast radius has passed: an [`Approved`] cannot be made outside this crate.
 /// - The undo is reverted after every `inject` that was begun, whether it failed, panicked or was cut off.
+/// - How long it may last is in the [`Approved`] target, for effects that end by themselves; it is told again by `extend`.
 /// - `revert` may be called again, in another process, with nothing but the undo.
 ///
 /// # Assumptions about an implementation
@@ -77,6 +78,20 @@ pub trait Fault: Debug + Send + Sync + 'static {
         target: &Approved<Self::Target>,
         undo: &Self::Undo,
     ) -> impl Future<Output = Result<()>> + Send;
+
+    /// The fault in force may now last [`target.lasting()`](Approved::lasting) from here on, whatever was said before. Only
+    /// faults that end by themselves have something to do.
+    ///
+    /// # Errors
+    /// When it could not be told, or the fault had ended already: it does not come back.
+    fn extend(
+        &self,
+        target: &Approved<Self::Target>,
+        undo: &Self::Undo,
+    ) -> impl Future<Output = Result<()>> + Send {
+        let _ = (target, undo);
+        async { Ok(()) }
+    }
 
     /// Reads the world: is the fault in force?
     ///

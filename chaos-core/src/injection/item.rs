@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::error::Result;
 #[cfg(all(feature = "ledger", unix))]
@@ -27,6 +28,8 @@ pub(crate) trait Item: Send + Sync {
     #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry>;
     fn inject(&self) -> BoxFuture<'_, Result<()>>;
+    /// It may last so long from now on.
+    fn extend(&self, lasting: Duration) -> BoxFuture<'_, Result<()>>;
     fn observe(&self) -> BoxFuture<'_, Result<Observed>>;
     fn revert(&self) -> BoxFuture<'_, Result<()>>;
     fn is_gone(&self) -> BoxFuture<'_, Result<bool>>;
@@ -86,6 +89,12 @@ impl<F: Fault> Item for FaultItem<F> {
     fn inject(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.fault.inject(&self.target, self.plan.undo()))
     }
+    fn extend(&self, lasting: Duration) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let target = self.target.clone().lasting_at_most(Some(lasting));
+            self.fault.extend(&target, self.plan.undo()).await
+        })
+    }
     fn observe(&self) -> BoxFuture<'_, Result<Observed>> {
         Box::pin(self.fault.observe(&self.target, self.plan.undo()))
     }
@@ -142,6 +151,9 @@ impl<Op: Operation + 'static> Item for RuleItem<Op> {
             self.remember();
             armed
         })
+    }
+    fn extend(&self, lasting: Duration) -> BoxFuture<'_, Result<()>> {
+        self.inner.extend(lasting)
     }
     fn observe(&self) -> BoxFuture<'_, Result<Observed>> {
         self.inner.observe()

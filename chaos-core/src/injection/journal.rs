@@ -1,6 +1,7 @@
 //! [`Journal`]: ledger and guardian as an injection sees them; without the features there is none to write to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::item::Item;
 use super::work::Looked;
@@ -17,7 +18,7 @@ pub(crate) struct Journal {
     pub(crate) ledger: Option<Arc<Ledger>>,
     /// The guardian, and how long the fault lasts.
     #[cfg(all(feature = "guardian", unix))]
-    pub(crate) guardian: Option<(Guardian, std::time::Duration)>,
+    pub(crate) guardian: Option<(Guardian, Duration)>,
 }
 
 /// Where the undo of one target is kept: nowhere, when it dies with this process.
@@ -43,6 +44,33 @@ impl Journal {
         return self.guardian.is_some();
         #[cfg(not(all(feature = "guardian", unix)))]
         return false;
+    }
+
+    /// How much longer than it was said to last a fault may be in force before it ends by itself.
+    pub(crate) fn margin(&self) -> Duration {
+        #[cfg(all(feature = "guardian", unix))]
+        if let Some((guardian, _)) = &self.guardian {
+            // First what ends by itself, then the guardian.
+            return guardian.margin / 2;
+        }
+        super::MARGIN
+    }
+
+    /// Tells the guardian how long the fault lasts, before it is armed.
+    pub(crate) fn guard_for(&mut self, lasting: Duration) {
+        #[cfg(all(feature = "guardian", unix))]
+        if let Some((_, told)) = &mut self.guardian {
+            *told = lasting;
+        }
+        let _ = lasting;
+    }
+
+    /// How long the guardian was told that the fault lasts.
+    pub(crate) fn guarded_for(&self) -> Option<Duration> {
+        #[cfg(all(feature = "guardian", unix))]
+        return self.guardian.as_ref().map(|(_, lasting)| *lasting);
+        #[cfg(not(all(feature = "guardian", unix)))]
+        return None;
     }
 
     /// An error when what was looked at needs a ledger or a guardian that is not there.
@@ -118,15 +146,19 @@ impl Journal {
         Ok(written)
     }
 
-    /// Everything is injected: the fault lasts from now on.
-    pub(crate) fn begun<'a>(&self, mut written: impl Iterator<Item = &'a Written>) -> Result<()> {
+    /// The fault lasts so long from now on.
+    pub(crate) fn lasts<'a>(
+        &self,
+        mut written: impl Iterator<Item = &'a Written>,
+        lasting: Duration,
+    ) -> Result<()> {
         #[cfg(all(feature = "guardian", unix))]
-        if let (Some((guardian, lasting)), Some((guarded, _))) =
+        if let (Some((guardian, _)), Some((guarded, _))) =
             (&self.guardian, written.find_map(|written| written.guarded.as_ref()))
         {
             return guarded.extend(lasting.saturating_add(guardian.margin));
         }
-        let _ = &mut written;
+        let _ = (&mut written, lasting);
         Ok(())
     }
 

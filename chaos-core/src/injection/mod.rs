@@ -30,6 +30,7 @@ mod put_back;
 mod work;
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,10 @@ use crate::units::secs;
 const INJECT_TIMEOUT: Duration = secs(30);
 /// How long a dropped guard waits for its revert.
 const DROP_TIMEOUT: Duration = secs(10);
+
+/// How long after its end a fault ends by itself that nobody has taken back, where its effect can: 5 s, or half of the
+/// guardian's own margin, so that the guardian comes after it.
+pub const MARGIN: Duration = secs(5);
 
 /// A fault about to be injected; see [`Chaos::inject`](crate::Chaos::inject).
 #[must_use = "nothing is injected until `begin` is awaited"]
@@ -90,9 +95,13 @@ impl Inject {
     /// # Errors
     /// What the world or the blast radius forbids (nothing was touched); an inject that failed or was not seen in
     /// force (it was taken back before this returns, or the error says what is left).
-    pub async fn begin(self) -> Result<Injection> {
+    pub async fn begin(mut self) -> Result<Injection> {
         let occupancy = Arc::new(Occupancy::new(self.radius, self.chaos.dice()));
-        let way = Way { journal: self.journal, occupancy, clock: self.chaos.clock().clone() };
+        let lasting = self.step.lasting.or_else(|| self.journal.guarded_for());
+        if let Some(lasting) = lasting {
+            self.journal.guard_for(lasting);
+        }
+        let way = Way { journal: self.journal, occupancy, clock: self.chaos.clock().clone(), lasting };
         let (_, mut injection) = Injection::begin(&*self.step.work, way, &Stop::default()).await?;
         let absent = injection
             .observe()
@@ -128,7 +137,7 @@ pub struct Injection {
 impl Injection {
     /// Approves, records and injects. On an error everything is taken back.
     pub(crate) async fn begin(work: &dyn Work, way: Way, stop: &Stop) -> Result<(Looked, Self)> {
-        let (looked, items) = work.approve(&way.occupancy).await?;
+        let (looked, items) = work.approve(&way.occupancy, way.at_most()).await?;
         let mut injection = Self { begun: Vec::new(), way };
         let recorded = (|| {
             injection.way.journal.must_do_for(&looked)?;
@@ -146,9 +155,17 @@ impl Injection {
         // From here on the guard owns the undo of every target, injected or not.
         injection.begun =
             items.into_iter().zip(written).map(|(item, written)| Begun { item, written }).collect();
-        let injected = injection.inject_all(stop).await;
-        let written = injection.begun.iter().map(|begun| &begun.written);
-        match injected.and_then(|()| injection.way.journal.begun(written)) {
+        let since = injection.way.clock.now();
+        let mut injected = injection.inject_all(stop).await;
+        if let (Ok(()), Some(lasting)) = (&injected, injection.way.lasting) {
+            // Those that were injected first have been in force for a while.
+            let took = injection.way.clock.now() - since;
+            injected = match took > injection.way.journal.margin() / 2 {
+                true => injection.extend(lasting).await,
+                false => injection.extend_guardian(lasting),
+            };
+        }
+        match injected {
             Ok(()) => Ok((looked, injection)),
             Err(error) => match injection.put_back().await {
                 Ok(()) => Err(error),
@@ -158,24 +175,48 @@ impl Injection {
     }
 
     async fn inject_all(&self, stop: &Stop) -> Result<()> {
-        let mut injecting = JoinSet::new();
+        self.at_each(|item| async move { item.inject().await }, stop).await
+    }
+
+    /// Does `act` at every target, some at the same time; the first error.
+    async fn at_each<F>(&self, act: impl Fn(Arc<dyn Item>) -> F, stop: &Stop) -> Result<()>
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let mut acting = JoinSet::new();
         let mut first_error = Ok(());
         let mut begun = self.begun.iter();
         loop {
             // Abort is looked at between targets; those under way are waited for, because their undo must come after.
-            while injecting.len() < AT_ONCE && first_error.is_ok() && !stop.is_set() {
+            while acting.len() < AT_ONCE && first_error.is_ok() && !stop.is_set() {
                 let Some(next) = begun.next() else { break };
-                let (item, clock) = (Arc::clone(&next.item), self.way.clock.clone());
-                injecting.spawn(async move {
-                    let inject = clock.timeout(INJECT_TIMEOUT, item.inject()).await;
-                    inject.and_then(|done| done).map_err(|error| error.context(item.name()))
+                let (name, clock) = (next.item.name(), self.way.clock.clone());
+                let act = act(Arc::clone(&next.item));
+                acting.spawn(async move {
+                    let act = clock.timeout(INJECT_TIMEOUT, act).await;
+                    act.and_then(|done| done).map_err(|error| error.context(name))
                 });
             }
-            let Some(done) = injecting.join_next().await else { return first_error };
+            let Some(done) = acting.join_next().await else { return first_error };
             if let (Err(error), true) = (joined(done), first_error.is_ok()) {
                 first_error = Err(error);
             }
         }
+    }
+
+    /// The fault may last so long from now on, whatever was said before: for one that is held by hand. Told in time, it
+    /// goes on without a gap. It is told to each target whose fault ends by itself, and to the guardian.
+    ///
+    /// # Errors
+    /// When it had ended already at one of the targets, or could not be told: nothing was taken back.
+    pub async fn extend(&self, lasting: Duration) -> Result<()> {
+        self.extend_guardian(lasting)?;
+        let at_most = lasting.saturating_add(self.way.journal.margin());
+        self.at_each(move |item| async move { item.extend(at_most).await }, &Stop::default()).await
+    }
+
+    fn extend_guardian(&self, lasting: Duration) -> Result<()> {
+        self.way.journal.lasts(self.begun.iter().map(|begun| &begun.written), lasting)
     }
 
     /// Looks at each target: is the fault in force?

@@ -31,6 +31,8 @@ pub(crate) struct Way {
     pub(crate) journal: Journal,
     pub(crate) occupancy: Arc<Occupancy>,
     pub(crate) clock: Clock,
+    /// How long the fault is to last; `None` when it is held until it is taken back.
+    pub(crate) lasting: Option<Duration>,
 }
 
 /// What could not be put back, and why.
@@ -40,6 +42,11 @@ pub(crate) struct Leftover {
 }
 
 impl Way {
+    /// For how long targets are approved.
+    pub(crate) fn at_most(&self) -> Option<Duration> {
+        Some(self.lasting?.saturating_add(self.journal.margin()))
+    }
+
     /// Reverts all, the last begun first, and strikes what is gone off the ledger.
     pub(crate) async fn put_back(&self, begun: Vec<Begun>) -> Vec<Leftover> {
         let mut leftovers = Vec::new();

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
@@ -103,8 +104,12 @@ pub(crate) trait Work: Send + Sync {
     /// Looks at the world and touches nothing.
     fn look<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Looked>>;
 
-    /// Looks again and approves: the items are counted as under fault from here on, and are to be released.
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>>;
+    /// Looks again and approves, for so long: the items are counted as under fault from here on, and are to be released.
+    fn approve<'a>(
+        &'a self,
+        occupancy: &'a Occupancy,
+        lasting: Option<Duration>,
+    ) -> BoxFuture<'a, Result<Ready>>;
 }
 
 impl<F: Fault> On<F> {
@@ -182,7 +187,11 @@ impl<F: Fault> Work for On<F> {
         Box::pin(async move { self.plan(occupancy).await.map(|(looked, ..)| looked) })
     }
 
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>> {
+    fn approve<'a>(
+        &'a self,
+        occupancy: &'a Occupancy,
+        lasting: Option<Duration>,
+    ) -> BoxFuture<'a, Result<Ready>> {
         Box::pin(async move {
             let (looked, selection, plans) = self.plan(occupancy).await?;
             let approved = occupancy.approve(selection);
@@ -191,6 +200,7 @@ impl<F: Fault> Work for On<F> {
             // Both are in the order of the dice; what was not approved any more has no partner.
             for (target, plan) in plans {
                 if let Some(target) = approved.next_if(|next| next.id() == target.id()) {
+                    let target = target.lasting_at_most(lasting);
                     items.push(Arc::new(FaultItem { fault: Arc::clone(&self.fault), target, plan }));
                 }
             }
@@ -233,9 +243,14 @@ impl<Op: Operation + 'static> Work for At<Op> {
         Box::pin(async move { self.plan(occupancy).await.map(|(looked, _)| looked) })
     }
 
-    fn approve<'a>(&'a self, occupancy: &'a Occupancy) -> BoxFuture<'a, Result<Ready>> {
+    fn approve<'a>(
+        &'a self,
+        occupancy: &'a Occupancy,
+        lasting: Option<Duration>,
+    ) -> BoxFuture<'a, Result<Ready>> {
         Box::pin(async move {
-            let (looked, inner) = self.plan(occupancy).await?;
+            let (looked, mut inner) = self.plan(occupancy).await?;
+            inner.target = inner.target.lasting_at_most(lasting);
             let item: Arc<dyn Item> = Arc::new(RuleItem { inner, live: OnceLock::new() });
             Ok((looked, vec![item]))
         })

@@ -80,6 +80,16 @@ pub(crate) fn aside<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<
         .map_err(|_| Error::failed("the work in a network namespace panicked"))?
 }
 
+/// [`aside`] for a test, which does not run without the right.
+#[cfg(test)]
+pub(crate) fn in_a_fresh_one(work: impl FnOnce() -> Result<()> + Send) {
+    if aside(work).unwrap().is_none() {
+        let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+        assert!(!demanded.split(',').any(|what| what == "root"), "no right to make a network namespace");
+        println!("not run: no right to make a network namespace");
+    }
+}
+
 /// Moves the calling thread into the namespace for good.
 ///
 /// # Errors

@@ -1,17 +1,20 @@
 //! The injector is killed: names resolve at once, also over sockets that are used again.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write, stdin};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chaos_core::experiment::Step;
 use chaos_core::ledger::{Ledger, sweep};
 use chaos_core::units::{ms, secs};
 use chaos_core::{BlastRadius, Chaos, Fault, Mode, Targets};
 use chaos_k8s::Node;
 use chaos_k8s::node::net::{DnsEffect, DnsFault};
 use domain::base::Rtype;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::asking::Came;
 use crate::scene::{run, wait_until};
@@ -25,13 +28,13 @@ pub(crate) const TESTS: &[Test] =
 const INJECT: &str = "chaos-test-inject";
 const TIMES: usize = 5;
 
-/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed.
+/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed, or told to revert.
 pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next()? != INJECT {
         return None;
     }
-    let [namespace, ledger, fault] = [(); 3].map(|()| arguments.next().unwrap());
+    let [namespace, ledger, fault, lasting] = [(); 4].map(|()| arguments.next().unwrap());
     let fault: DnsFault = serde_json::from_str(&fault).unwrap();
     run(async {
         let chaos = Chaos::seeded(1);
@@ -39,18 +42,53 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
         let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
         let target = Targets::one(node.namespace_at(namespace).unwrap());
         let radius = BlastRadius::count(1).unwrap();
-        let injection =
-            chaos.inject(fault.on(target, Mode::ALL), radius).ledger(ledger).begin().await.unwrap();
+        let mut step = Step::from(fault.on(target, Mode::ALL));
+        if let Ok(lasting) = lasting.parse() {
+            step = step.lasting(ms(lasting));
+        }
+        let injection = chaos.inject(step, radius).ledger(ledger).begin().await.unwrap();
         println!("in force");
-        // Longer than the test, which kills it.
-        std::thread::sleep(secs(60));
-        drop(injection);
+        stdin().read_line(&mut String::new()).unwrap();
+        injection.revert().await.unwrap();
     });
     Some(ExitCode::SUCCESS)
 }
 
 /// An injector, killed at the end of the test at the latest.
-struct Injector(Child);
+pub(crate) struct Injector(Child);
+
+impl Injector {
+    pub(crate) fn start(site: &Site, ledger: &Path, lasting: Option<Duration>) -> Self {
+        let lasting = lasting.map_or("-".to_owned(), |lasting| lasting.as_millis().to_string());
+        let fault = serde_json::to_string(&fault(DnsEffect::NxDomain)).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args([INJECT, &site.scene.path(), ledger.to_str().unwrap(), &fault, &lasting])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut injector = Self(child);
+        let mut line = String::new();
+        BufReader::new(injector.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "in force\n");
+        injector
+    }
+
+    pub(crate) fn stop(&self) {
+        self.send(Signal::STOP);
+    }
+
+    pub(crate) fn go_on_and_revert(&mut self) {
+        self.send(Signal::CONT);
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+}
 
 impl Drop for Injector {
     fn drop(&mut self) {
@@ -67,17 +105,7 @@ fn killed() {
         let ledger = home.path().join("ledger");
         let before = site.scene.state();
         let mut old: Vec<_> = SERVERS.map(|server| site.udp(server).patient(ms(50))).into();
-        let fault = serde_json::to_string(&fault(DnsEffect::NxDomain)).unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args([INJECT, &site.scene.path(), ledger.to_str().unwrap(), &fault])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut injector = Injector(child);
-        let mut line = String::new();
-        BufReader::new(injector.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "in force\n");
+        let mut injector = Injector::start(&site, &ledger, None);
         for asker in &mut old {
             wait_until("the fault", secs(5), || asker.ask("a.example.com", Rtype::A) == Came::Code(3));
         }

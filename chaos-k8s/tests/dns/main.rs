@@ -21,6 +21,8 @@ mod server;
 #[cfg(target_os = "linux")]
 mod site;
 #[cfg(target_os = "linux")]
+mod stops;
+#[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(target_os = "linux")]
@@ -31,7 +33,14 @@ fn main() -> std::process::ExitCode {
     if let Some(code) = deaths::run_if_asked() {
         return code;
     }
-    support::run(&[effects::TESTS, unchanged::TESTS, programs::TESTS, bad_input::TESTS, deaths::TESTS])
+    support::run(&[
+        effects::TESTS,
+        unchanged::TESTS,
+        programs::TESTS,
+        bad_input::TESTS,
+        deaths::TESTS,
+        stops::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,17 +1,19 @@
 //! The injector is killed: the kernel ends the fault, and what is left is idle and swept.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write, stdin};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chaos_core::experiment::Step;
 use chaos_core::ledger::{Ledger, sweep};
 use chaos_core::units::{ms, secs};
 use chaos_core::{BlastRadius, Chaos, Fault, Mode, Targets};
 use chaos_k8s::Node;
 use chaos_k8s::node::net::{self, Flow, NetRule};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scene::{PEER, PORT, Scene, at, run, wait_until};
 use crate::support::{Need, Test};
@@ -25,13 +27,13 @@ pub(crate) const TESTS: &[Test] = &[
 /// The words on the command line of an injector.
 const INJECT: &str = "chaos-test-inject";
 
-/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed.
+/// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed, or told to revert.
 pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
     if arguments.next()? != INJECT {
         return None;
     }
-    let [namespace, ledger, rule] = [(); 3].map(|()| arguments.next().unwrap());
+    let [namespace, ledger, rule, lasting] = [(); 4].map(|()| arguments.next().unwrap());
     let rule: NetRule = serde_json::from_str(&rule).unwrap();
     run(async {
         let chaos = Chaos::seeded(1);
@@ -39,24 +41,29 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
         let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
         let target = Targets::one(node.namespace_at(namespace).unwrap());
         let radius = BlastRadius::count(1).unwrap();
-        let injection =
-            chaos.inject(rule.on(target, Mode::ALL), radius).ledger(ledger).begin().await.unwrap();
+        let mut step = Step::from(rule.on(target, Mode::ALL));
+        if let Ok(lasting) = lasting.parse() {
+            step = step.lasting(ms(lasting));
+        }
+        let injection = chaos.inject(step, radius).ledger(ledger).begin().await.unwrap();
         println!("in force");
-        // Longer than the test, which kills it.
-        std::thread::sleep(secs(60));
-        drop(injection);
+        stdin().read_line(&mut String::new()).unwrap();
+        injection.revert().await.unwrap();
     });
     Some(ExitCode::SUCCESS)
 }
 
 /// An injector, killed at the end of the test at the latest.
-struct Injector(Child);
+pub(crate) struct Injector(Child);
 
 impl Injector {
-    fn start(scene: &Scene, ledger: &Path, rule: &NetRule) -> Self {
+    pub(crate) fn start(scene: &Scene, ledger: &Path, rule: &NetRule, lasting: Option<Duration>) -> Self {
+        let lasting = lasting.map_or("-".to_owned(), |lasting| lasting.as_millis().to_string());
         #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([INJECT, &scene.path(), ledger.to_str().unwrap(), &serde_json::to_string(rule).unwrap()])
+            .arg(lasting)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -64,6 +71,20 @@ impl Injector {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "in force\n");
         Self(child)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.send(Signal::STOP);
+    }
+
+    pub(crate) fn go_on_and_revert(&mut self) {
+        self.send(Signal::CONT);
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
     }
 
     fn kill(&mut self) {
@@ -102,7 +123,7 @@ fn killed(rule: &NetRule, leaves_a_device: bool, acts: impl Fn(Option<Duration>)
         let ledger = home.path().join("ledger");
         let client = scene.client();
         let before = scene.state();
-        let mut injector = Injector::start(&scene, &ledger, rule);
+        let mut injector = Injector::start(&scene, &ledger, rule, None);
         // A burst passes at full speed.
         for _ in 0..3 {
             client.one(at(PEER, PORT));

@@ -17,6 +17,8 @@ mod refusals;
 #[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]
+mod stops;
+#[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -32,6 +34,7 @@ fn main() -> std::process::ExitCode {
         changes::TESTS,
         foreign::TESTS,
         deaths::TESTS,
+        stops::TESTS,
     ])
 }
 

@@ -167,6 +167,14 @@ impl Client {
         if to.is_ipv4() { &self.v4 } else { &self.v6 }
     }
 
+    /// One that waits so long for an echo.
+    pub(crate) fn patient(self, patience: Duration) -> Self {
+        for socket in [&self.v4, &self.v6] {
+            socket.set_read_timeout(Some(patience)).unwrap();
+        }
+        self
+    }
+
     /// The least of five: what a busy machine adds is no fault.
     pub(crate) fn rtt(&self, to: SocketAddr) -> Duration {
         (0..5).map(|_| self.one(to).unwrap()).min().unwrap()

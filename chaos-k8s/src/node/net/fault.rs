@@ -30,7 +30,11 @@ impl Fault for NetRule {
     }
 
     async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
-        target.node().net().add(target, undo.rule(), self).await
+        target.node().net().add(target, undo.rule(), self, target.lasting()).await
+    }
+
+    async fn extend(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        target.node().net().extend(target.netns(), undo.rule(), target.lasting()).await
     }
 
     async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
@@ -64,6 +68,10 @@ where
 
     async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
         self.clone().into_rule().inject(target, undo).await
+    }
+
+    async fn extend(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        self.clone().into_rule().extend(target, undo).await
     }
 
     async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {

@@ -23,6 +23,11 @@
 //! The qdiscs, filters and tables of others are not touched. When the process dies, however it dies, the kernel deletes the table
 //! with its socket: the next packet goes its own way, and what is left is an idle device, which a sweep deletes.
 //!
+//! The process may also be stopped (SIGSTOP), or hang. So each rule is in the table for a time that the kernel's own clock counts:
+//! as long as its fault may last ([`Approved::lasting`](chaos_core::Approved::lasting)); or, for a fault that is held without an
+//! end, a minute from the last word of a thread that says one every 15 s. When the time is over, packets go their own way, with
+//! nobody awake, and a look says so. The fault does not come back.
+//!
 //! Several faults on one device compose: each packet goes through all that meet it, the delays add up, the losses multiply. Each
 //! device and direction has a queue and a rate of its own.
 //!

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::time::Duration;
 
 use chaos_core::ledger::RunId;
-use chaos_core::{Observed, Result};
+use chaos_core::{Error, Observed, Result};
 use tokio::sync::Mutex;
 
 use super::resolver::{Resolver, Rule};
@@ -42,6 +43,15 @@ impl Engine {
         };
         // Kept before the wait, which may be given up: then the revert finds it.
         resolver.insert(running).add(rule).await
+    }
+
+    pub(super) async fn extend(&self, netns: NetnsId, rule: u64, lasting: Option<Duration>) -> Result<()> {
+        let place = self.place(netns);
+        let resolver = place.lock().await;
+        match resolver.as_ref().filter(|resolver| !resolver.has_ended()) {
+            Some(running) => running.extend(rule, lasting).await,
+            None => Err(Error::failed("no resolver of ours runs there")),
+        }
     }
 
     pub(super) async fn remove(&self, netns: NetnsId, rule: u64) -> Result<()> {

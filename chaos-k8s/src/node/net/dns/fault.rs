@@ -42,7 +42,12 @@ impl Fault for DnsFault {
     async fn inject(&self, target: &Approved<Namespace>, undo: &DnsUndo) -> Result<()> {
         let node = target.node();
         let rule = Rule::new(undo.rule(), self.clone(), undo.servers().to_vec(), node.chaos().dice());
+        rule.last(target.lasting());
         node.dns().add(target, Arc::new(rule)).await
+    }
+
+    async fn extend(&self, target: &Approved<Namespace>, undo: &DnsUndo) -> Result<()> {
+        target.node().dns().extend(target.netns(), undo.rule(), target.lasting()).await
     }
 
     async fn observe(&self, target: &Namespace, undo: &DnsUndo) -> Result<Observed> {

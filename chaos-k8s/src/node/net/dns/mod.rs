@@ -34,8 +34,10 @@
 //!
 //! # Ends
 //! A revert lets go the queries that wait, and gives those that are with the server 2 s; connections over TCP that were led
-//! aside are closed. When the injector dies, the kernel takes the table away with it. When it is stopped (SIGSTOP) it
-//! still owns the table, and nobody answers what is led to it: kill it.
+//! aside are closed. When the injector dies, the kernel takes the table away with it. When it is stopped (SIGSTOP) or hangs,
+//! nobody answers what is led to it, until the kernel leads nothing to it any more: at the fault's deadline
+//! ([`Approved::lasting`](chaos_core::Approved::lasting)), and 10 s after its last word at the latest. Then the fault is over,
+//! also when the injector wakes up. Connections over TCP that it had taken stay as they are until it dies.
 //!
 //! # Caches
 //! No answer of a fault may be kept: wrong addresses have a time to live of 0, and failures carry no SOA record (RFC 2308,

@@ -1,13 +1,15 @@
 //! The table that leads queries to the resolver and its answers back.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Error, Result};
 use nix::libc;
 
 use crate::node::net::kernel::expr::{End, Field, Header, Meta, Op};
-use crate::node::net::kernel::{Batch, Expr, Family, Hook, Kernel, Purpose, Table, Verdict};
+use crate::node::net::kernel::{Batch, Data, Expr, Family, Hook, Kernel, Purpose, Set, Table, Verdict};
+use crate::node::net::plan::chain;
 use crate::node::netns;
 
 /// How the names of these tables begin.
@@ -30,6 +32,10 @@ const BEFORE_NAT: i32 = -110;
 const ASK: &str = "ask";
 const ANSWER: &str = "answer";
 const CONNECT: &str = "connect";
+
+/// The set whose one key says that the resolver lives, and what the key is.
+const LIVES: &str = "lives";
+const KEY: [u8; 4] = 1_u32.to_ne_bytes();
 
 /// A server, and the resolver's ports that stand for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,10 +62,14 @@ pub(super) fn is_ours(name: &str) -> bool {
     name.starts_with(NAME)
 }
 
+fn lives() -> Result<Set> {
+    Set::timed(LIVES, Data::Mark)
+}
+
 /// Makes the table, which leads nothing aside yet.
 pub(super) fn make(kernel: &mut Kernel, table: &Table) -> Result<()> {
     let mut batch = Batch::new();
-    batch.own_table(table);
+    batch.own_table(table).set(table, &lives()?, 1);
     for (name, purpose, priority) in [
         (ASK, Purpose::Route, BEFORE_CONNECTIONS),
         (ANSWER, Purpose::Route, AFTER_CONNECTIONS),
@@ -70,8 +80,8 @@ pub(super) fn make(kernel: &mut Kernel, table: &Table) -> Result<()> {
     kernel.commit(batch)
 }
 
-/// Leads aside what is for these servers, and nothing else. Answers find their way back from the servers of `known` too, which
-/// has them.
+/// Leads aside what is for these servers, and nothing else, while [`live`] is said. Answers find their way back from the servers
+/// of `known` too, which has them.
 pub(super) fn lead(kernel: &mut Kernel, table: &Table, ways: &[Way], known: &[Way]) -> Result<()> {
     let mut batch = Batch::new();
     batch.flush(table, ASK)?.flush(table, ANSWER)?.flush(table, CONNECT)?;
@@ -81,6 +91,21 @@ pub(super) fn lead(kernel: &mut Kernel, table: &Table, ways: &[Way], known: &[Wa
     }
     for way in known {
         batch.rule(table, ANSWER, &answer(*way))?;
+    }
+    kernel.commit(batch)
+}
+
+/// The resolver lives, and for so long queries are led to it; after that the kernel lets them go, if nothing is said before.
+/// `was_said` before, and not longer ago than it said.
+///
+/// # Errors
+/// Also when that was longer ago, by the kernel's clock.
+pub(super) fn live(kernel: &mut Kernel, table: &Table, time: Duration, was_said: bool) -> Result<()> {
+    let (mut batch, set) = (Batch::new(), lives()?);
+    if was_said {
+        batch.renew(table, &set, &KEY, time);
+    } else {
+        batch.timed(table, &set, &[(KEY.to_vec(), time)]);
     }
     kernel.commit(batch)
 }
@@ -95,11 +120,11 @@ pub(super) fn try_out() -> Result<()> {
             let way = Way { server, udp: 1, tcp: 1 };
             lead(&mut kernel, &table, &[way], &[way])?;
         }
-        Ok(())
+        live(&mut kernel, &table, Duration::from_secs(1), false)
     });
     tried.map(drop).map_err(|source| {
         Error::refused(
-            "a DNS fault needs nf_tables with owned tables, chains for routes and NAT, and redirects",
+            "a DNS fault needs nf_tables with owned tables, sets with times, chains for routes and NAT, and redirects",
         )
         .with_source(source)
     })
@@ -117,6 +142,7 @@ fn ask(way: Way) -> Vec<Expr> {
     steps.extend([to.load(), equal(bytes(way.server))]);
     steps.extend(protocol(libc::IPPROTO_UDP));
     steps.extend([port.load(), equal(PORT.to_be_bytes().to_vec())]);
+    steps.extend(while_it_lives());
     steps.extend([
         Expr::Counter,
         Expr::LoadBytes(way.udp.to_be_bytes().to_vec()),
@@ -159,11 +185,14 @@ fn connect(way: Way) -> Vec<Expr> {
         Expr::Payload { header: Header::Transport, offset: FLAGS, length: 1 },
         Expr::Mask([FIN_SYN_RST_ACK, 0, 0, 0]),
         equal(vec![SYN]),
-        Expr::Counter,
-        Expr::LoadBytes(way.tcp.to_be_bytes().to_vec()),
-        Expr::Redirect,
     ]);
+    steps.extend(while_it_lives());
+    steps.extend([Expr::Counter, Expr::LoadBytes(way.tcp.to_be_bytes().to_vec()), Expr::Redirect]);
     steps
+}
+
+fn while_it_lives() -> [Expr; 2] {
+    [Expr::Load(KEY), Expr::In(chain(LIVES))]
 }
 
 fn family(server: IpAddr) -> Vec<Expr> {

@@ -23,6 +23,7 @@ impl Space {
             self.change(rules)?;
         }
         self.said.remove(&id);
+        self.terms.remove(&id);
         let longest = self.draining.iter().map(|class| class.wait).max().unwrap_or(Duration::ZERO);
         Ok((was_in_force, Instant::now() + longest))
     }
@@ -56,8 +57,9 @@ impl Space {
         }
         let programs = programs(rules, &wanted.combinations, &wanted.tree, &self.links, &mut self.numbering)?;
         let mut batch = Batch::new();
-        programs.netdev.change(&self.programs.netdev, &self.netdev, &mut batch)?;
-        programs.inet.change(&self.programs.inet, &self.inet, &mut batch)?;
+        let times = |key: &[u8]| self.time_left(key);
+        programs.netdev.change(&self.programs.netdev, &self.netdev, &mut batch, &times)?;
+        programs.inet.change(&self.programs.inet, &self.inet, &mut batch, &times)?;
         self.kernel.commit(batch)?;
         Ok(programs)
     }

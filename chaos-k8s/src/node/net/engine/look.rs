@@ -5,8 +5,7 @@ use chaos_core::Result;
 use super::change::matches;
 use super::space::Space;
 use crate::node::net::kernel::Family;
-use crate::node::net::plan::{Act, Active, ClassKey, RuleId, act_chain};
-use crate::node::net::plan::{Way, chain};
+use crate::node::net::plan::{Act, Active, ClassKey, RuleId, Way, act_chain, chain, in_force, in_force_key};
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +29,9 @@ impl Space {
         }
         if rule.cells.is_empty() {
             return absent("none of its devices is there any more".to_owned());
+        }
+        if !self.kernel.times(&table, &in_force()?)?.contains_key(&in_force_key(id)[..]) {
+            return absent(self.why_over(id));
         }
         let mut hits = 0;
         for way in rule.ways() {

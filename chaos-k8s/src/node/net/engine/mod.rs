@@ -3,6 +3,7 @@
 //! One [`Space`] for each namespace with faults, behind its own lock: changes to one namespace come one after the other, those
 //! to different ones at the same time, on a few threads.
 
+mod beat;
 mod carrier;
 mod change;
 mod drain;
@@ -10,17 +11,21 @@ mod look;
 mod place;
 mod resolve;
 mod space;
+mod term;
 mod threads;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Clock, Error, Result};
 
+use beat::Beat;
 pub(crate) use look::Seen;
 use space::Space;
+use term::Term;
 use threads::Threads;
 
 use super::marks::Marks;
@@ -39,6 +44,7 @@ pub(crate) struct Engine {
     /// Reverted before they were injected: an inject that was given up may still come to its turn.
     taken_back: Arc<Mutex<HashSet<RuleId>>>,
     threads: Threads,
+    beat: Beat,
     tried: Arc<OnceLock<Tried>>,
 }
 
@@ -52,6 +58,7 @@ impl Engine {
             rules: AtomicU64::new(1),
             taken_back: Arc::default(),
             threads: Threads::new(),
+            beat: Beat::default(),
             tried: Arc::default(),
         }
     }
@@ -80,8 +87,18 @@ impl Engine {
             .await
     }
 
-    /// Puts a rule in force. When the future is dropped before that began, nothing happens.
-    pub(crate) async fn add(&self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
+    /// Puts a rule in force, for so long at most. When the future is dropped before that began, nothing happens.
+    pub(crate) async fn add(
+        &self,
+        namespace: &Namespace,
+        id: RuleId,
+        rule: &NetRule,
+        lasting: Option<Duration>,
+    ) -> Result<()> {
+        let term = Term::new(lasting);
+        if term.is_renewed() {
+            self.beat.start(&self.spaces)?;
+        }
         let dropped = Dropped::default();
         let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());
@@ -96,10 +113,21 @@ impl Engine {
                     if given_up.load(Ordering::SeqCst) || lock(&taken_back).contains(&id) {
                         return Err(Error::failed("the inject was given up before it began"));
                     }
-                    space.add(id, &rule, &choice)
+                    space.add(id, &rule, &choice, term.begun())
                 })
             })
             .await
+    }
+
+    /// A rule in force may last so long from now on.
+    pub(crate) async fn extend(&self, netns: NetnsId, id: RuleId, lasting: Option<Duration>) -> Result<()> {
+        let term = Term::new(lasting);
+        if term.is_renewed() {
+            self.beat.start(&self.spaces)?;
+        }
+        let over = || Error::failed("no such rule is in force");
+        let space = self.space(netns).ok_or_else(over)?;
+        self.threads.run(move || lock(&space).extend(id, term.begun())).await
     }
 
     /// Takes a rule back, and what only it needed, when what waits there has gone on. A namespace without faults is fine.

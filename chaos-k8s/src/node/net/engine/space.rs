@@ -7,6 +7,7 @@ use chaos_core::{Error, Result};
 use super::carrier::Choice;
 use super::drain::Draining;
 use super::place::Place;
+use super::term::Term;
 use crate::node::Namespace;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
@@ -26,6 +27,8 @@ pub(super) struct Space {
     pub(super) rules: Vec<Active>,
     /// As it was said, for what comes up later.
     pub(super) said: BTreeMap<RuleId, NetRule>,
+    /// How long each may go on without another word.
+    pub(super) terms: BTreeMap<RuleId, Term>,
     pub(super) numbering: Numbering,
     pub(super) programs: Programs,
     pub(super) tree: Tree,
@@ -51,6 +54,7 @@ impl Space {
             inet: marks.table(Family::Inet)?,
             rules: Vec::new(),
             said: BTreeMap::new(),
+            terms: BTreeMap::new(),
             numbering: Numbering::default(),
             programs: Programs::default(),
             tree: Tree::default(),
@@ -73,13 +77,14 @@ impl Space {
         Ok(format!("{rule} at {}, {}", place.names(), choice.words))
     }
 
-    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule, choice: &Choice) -> Result<()> {
+    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule, choice: &Choice, term: Term) -> Result<()> {
         let place = self.place(rule)?;
         let active = active(id, rule, choice.act, &place);
         self.check_others(&active)?;
         let mut rules = self.rules.clone();
         rules.push(active);
         self.said.insert(id, rule.clone());
+        self.terms.insert(id, term);
         self.change(rules)
     }
 

@@ -18,7 +18,7 @@ use std::fs::File;
 use chaos_core::Result;
 
 pub(crate) use link::Link;
-pub(crate) use nft::{Batch, Data, Expr, Family, Hook, Purpose, Set, Table, Verdict, expr};
+pub(crate) use nft::{Batch, Data, Expr, Family, Hook, Purpose, Set, Table, Verdict, expr, is_out};
 pub(crate) use qdisc::{Class, Handle, Kind, Loss, NetemOptions, Qdisc, Slot};
 use socket::{Protocol, Socket};
 

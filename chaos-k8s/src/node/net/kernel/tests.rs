@@ -7,15 +7,10 @@ use super::*;
 
 /// `work` in a fresh namespace; not at all without the rights.
 fn in_fresh_namespace(work: impl FnOnce(&mut Kernel) + Send) {
-    let done = netns::aside(|| {
+    netns::in_a_fresh_one(|| {
         work(&mut Kernel::here()?);
         Ok(())
     });
-    if done.unwrap().is_none() {
-        let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
-        assert!(!demanded.split(',').any(|what| what == "root"), "no right to make a network namespace");
-        println!("not run: no right to make a network namespace");
-    }
 }
 
 #[test]
@@ -186,5 +181,41 @@ fn a_table_is_owned_and_ends_with_its_socket() {
         drop(own);
         assert!(kernel.tables(Family::Netdev).unwrap().is_empty());
         assert!(kernel.tables(Family::Inet).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_timed_key_goes_by_itself_and_is_renewed_before() {
+    use std::thread::sleep;
+    use std::time::Duration;
+    const SHORT: Duration = Duration::from_millis(400);
+    const LONG: Duration = Duration::from_secs(600);
+    in_fresh_namespace(|kernel| {
+        let table = Table::new(Family::Inet, "chaos-test").unwrap();
+        let set = Set::timed("in-force", Data::Mark).unwrap();
+        let key = |number: u32| number.to_ne_bytes().to_vec();
+        let mut batch = Batch::new();
+        batch.own_table(&table).set(&table, &set, 1);
+        batch.timed(&table, &set, &[(key(1), SHORT), (key(2), SHORT), (key(3), LONG)]);
+        batch.chain(&table, "output", Some((&Hook::Output, 0))).unwrap();
+        let rule = [Expr::Load(1_u32.to_ne_bytes()), Expr::In(set.name.clone()), Expr::Counter];
+        batch.rule(&table, "output", &rule).unwrap();
+        kernel.commit(batch).unwrap();
+        let times = kernel.times(&table, &set).unwrap();
+        assert_eq!(times.len(), 3, "{times:?}");
+        assert!(times[&key(1)] <= SHORT && times[&key(3)] > LONG / 2, "{times:?}");
+        let mut batch = Batch::new();
+        batch.renew(&table, &set, &key(2), LONG);
+        kernel.commit(batch).unwrap();
+        sleep(SHORT * 2);
+        let times = kernel.times(&table, &set).unwrap();
+        assert_eq!(times.keys().collect::<Vec<_>>(), [&key(2), &key(3)]);
+        assert!(times[&key(2)] > LONG / 2, "{times:?}");
+        // What is out does not come back, and the error tells.
+        let mut batch = Batch::new();
+        batch.renew(&table, &set, &key(1), LONG);
+        let error = kernel.commit(batch).unwrap_err();
+        assert!(is_out(&error), "{error:?}");
+        assert_eq!(kernel.times(&table, &set).unwrap().len(), 2);
     });
 }

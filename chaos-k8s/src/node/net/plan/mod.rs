@@ -27,7 +27,7 @@ use std::fmt;
 pub(crate) use combine::Combinations;
 use combine::Members;
 use numbers::Numbers;
-pub(crate) use table::{Programs, act_chain, programs};
+pub(crate) use table::{Programs, act_chain, in_force, in_force_key, programs};
 pub(crate) use traffic::{Meeting, Way, chain};
 pub(crate) use tree::{Branch, Tree, tree};
 

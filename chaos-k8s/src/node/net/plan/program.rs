@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
+use std::time::Duration;
 
 use chaos_core::Result;
 
@@ -22,6 +23,8 @@ pub(crate) struct Chain {
 pub(crate) enum Content {
     Ranges(Vec<(Vec<u8>, Vec<u8>)>),
     Map(BTreeMap<Vec<u8>, Vec<u8>>),
+    /// Keys that are there for a time, which is known when they are put in.
+    Timed(BTreeSet<Vec<u8>>),
 }
 
 /// The content of a table.
@@ -46,16 +49,34 @@ impl Program {
         name
     }
 
+    /// Adds a key to a set whose keys are there for a time; the name of the set.
+    pub(crate) fn timed(&mut self, set: Set, key: Vec<u8>) -> CString {
+        let name = set.name.clone();
+        let (_, content) =
+            self.sets.entry(name.clone()).or_insert_with(|| (set, Content::Timed(BTreeSet::new())));
+        if let Content::Timed(keys) = content {
+            keys.insert(key);
+        }
+        name
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.chains.is_empty() && self.sets.is_empty()
     }
 
-    /// Adds to `batch` what turns `from` into this. Chains that stay as they are are not touched.
-    pub(crate) fn change(&self, from: &Self, table: &Table, batch: &mut Batch) -> Result<()> {
+    /// Adds to `batch` what turns `from` into this. Chains that stay as they are are not touched. `times` says how long a timed
+    /// key is to be there; none for one whose time is over.
+    pub(crate) fn change(
+        &self,
+        from: &Self,
+        table: &Table,
+        batch: &mut Batch,
+        times: &dyn Fn(&[u8]) -> Option<Duration>,
+    ) -> Result<()> {
         if from.is_empty() && !self.is_empty() {
             batch.own_table(table);
         }
-        self.change_sets(from, table, batch);
+        self.change_sets(from, table, batch, times);
         let stays = |name: &String| self.chains.get(name).zip(from.chains.get(name));
         for (name, chain) in &self.chains {
             if stays(name).is_none() {
@@ -92,7 +113,13 @@ impl Program {
         Ok(())
     }
 
-    fn change_sets(&self, from: &Self, table: &Table, batch: &mut Batch) {
+    fn change_sets(
+        &self,
+        from: &Self,
+        table: &Table,
+        batch: &mut Batch,
+        times: &dyn Fn(&[u8]) -> Option<Duration>,
+    ) {
         let nothing = BTreeMap::new();
         for (number, (name, (set, content))) in self.sets.iter().enumerate() {
             let before = from.sets.get(name).map(|(_, content)| content);
@@ -105,6 +132,17 @@ impl Program {
                 }
                 // A set of ranges is of one rule, and a rule does not change.
                 (Content::Ranges(_), Some(_)) => {}
+                (Content::Timed(now), before) => {
+                    let before = match before {
+                        Some(Content::Timed(before)) => Some(before),
+                        _ => None,
+                    };
+                    // Those that go are left to their time: no rule looks for them any more, and to take out one that is out
+                    // would fail the whole.
+                    let new = now.iter().filter(|key| before.is_none_or(|before| !before.contains(*key)));
+                    let new: Vec<_> = new.filter_map(|key| Some((key.clone(), times(key)?))).collect();
+                    batch.timed(table, set, &new);
+                }
                 (Content::Map(now), before) => {
                     let before = match before {
                         Some(Content::Map(before)) => before,

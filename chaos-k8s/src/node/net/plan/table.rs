@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! base chain of a device and way          of each rule
-//!   priority of ours? forget it           match<rule>: these packets? goto act<rule>
+//!   priority of ours? forget it           match<rule>: these packets, and still in force? goto act<rule>
 //!   jump match<rule> ... in their order   act<rule>:   count; drop, or take the step to the larger combination
 //!   known combination? its class, and off to the device of ours
 //! ```
@@ -14,7 +14,7 @@ use chaos_core::Result;
 use super::combine::Members;
 use super::program::{Chain, Program};
 use super::traffic::chain;
-use super::{Act, Active, Cell, Combinations, MAJOR, MOST_CLASSES, Numbering, Tree, Way, minor};
+use super::{Act, Active, Cell, Combinations, MAJOR, MOST_CLASSES, Numbering, RuleId, Tree, Way, minor};
 use crate::node::net::kernel::expr::{Meta, Op, Reg, Reject};
 use crate::node::net::kernel::{Data, Expr, Family, Handle, Hook, Set, Verdict};
 use crate::node::net::rule::Refusal;
@@ -41,6 +41,16 @@ fn match_chain(rule: &Active, way: Way) -> String {
     format!("match{}-{}", rule.id, way.name())
 }
 
+/// The set of the rules whose time is not over, in each table.
+pub(crate) fn in_force() -> Result<Set> {
+    Set::timed("in-force", Data::Mark)
+}
+
+/// What stands for a rule there. A number is given out once, and four thousand million of them are enough.
+pub(crate) fn in_force_key(rule: RuleId) -> [u8; 4] {
+    (rule.0 as u32).to_ne_bytes()
+}
+
 /// Of these rules in their order. `links` are the numbers of the devices of ours.
 pub(crate) fn programs(
     rules: &[Active],
@@ -62,7 +72,9 @@ pub(crate) fn programs(
             for (number, meeting) in rule.meetings.iter().enumerate() {
                 let name = format!("flow{}-{number}", rule.id);
                 for mut steps in meeting.steps(way, family, &name, program)? {
-                    steps.push(Expr::goto(&chain(&act)));
+                    let key = in_force_key(rule.id);
+                    let in_force = program.timed(in_force()?, key.to_vec());
+                    steps.extend([Expr::Load(key), Expr::In(in_force), Expr::goto(&chain(&act))]);
                     matching.push(steps);
                 }
             }

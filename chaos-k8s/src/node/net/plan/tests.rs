@@ -81,6 +81,8 @@ struct Machine<'a> {
     packet: &'a Packet,
     priority: u32,
     registers: Vec<u8>,
+    /// Rules whose time is over.
+    over: &'a BTreeSet<RuleId>,
 }
 
 enum End {
@@ -136,8 +138,16 @@ impl Machine<'_> {
             }
             Expr::Load(bytes) => self.registers = bytes.to_vec(),
             Expr::In(set) => {
-                let Content::Ranges(ranges) = &self.program.sets[set].1 else { panic!() };
-                return Ok(ranges.iter().any(|(first, last)| (first..=last).contains(&&self.registers)));
+                return Ok(match &self.program.sets[set].1 {
+                    Content::Ranges(ranges) => {
+                        ranges.iter().any(|(first, last)| (first..=last).contains(&&self.registers))
+                    }
+                    Content::Timed(keys) => {
+                        let is_over = self.over.iter().any(|id| in_force_key(*id) == *self.registers);
+                        keys.contains(&self.registers) && !is_over
+                    }
+                    Content::Map(_) => panic!(),
+                });
             }
             Expr::Map(map) => {
                 let Content::Map(map) = &self.program.sets[map].1 else { panic!() };
@@ -165,9 +175,9 @@ impl Machine<'_> {
     }
 }
 
-fn fate(programs: &Programs, packet: &Packet) -> Fate {
-    let mut machine =
-        Machine { program: &programs.netdev, packet, priority: packet.priority, registers: Vec::new() };
+fn fate(programs: &Programs, packet: &Packet, over: &BTreeSet<RuleId>) -> Fate {
+    let (program, priority, registers) = (&programs.netdev, packet.priority, Vec::new());
+    let mut machine = Machine { program, packet, priority, registers, over };
     let base = format!("{}-{}", packet.cell.way.name(), packet.cell.link);
     if !programs.netdev.chains.contains_key(&base) {
         return Fate::Passed { priority: packet.priority };
@@ -273,14 +283,18 @@ fn packet() -> impl Strategy<Value = Packet> {
 
 proptest! {
     #[test]
-    fn every_packet_gets_what_the_rules_say((rules, packets) in (rules(), prop::collection::vec(packet(), 1..20))) {
+    fn every_packet_gets_what_the_rules_say(
+        (rules, packets) in (rules(), prop::collection::vec(packet(), 1..20)),
+        over in prop::collection::btree_set((1..5_u64).prop_map(RuleId), 0..3),
+    ) {
         let actives: Vec<Active> = rules.iter().map(|(_, active)| active.clone()).collect();
         let (_, tree, programs) = plan(&actives, &mut Numbering::default());
         for packet in packets {
             let here: Vec<&Active> = rules
                 .iter()
                 .filter(|(flows, active)| {
-                    active.cells.contains(&packet.cell) && flows.iter().any(|flow| packet.is_met(flow))
+                    !over.contains(&active.id)
+                        && active.cells.contains(&packet.cell) && flows.iter().any(|flow| packet.is_met(flow))
                 })
                 .map(|(_, active)| active)
                 .collect();
@@ -298,7 +312,7 @@ proptest! {
                 let (_, class) = tree.ways[&(packet.cell.clone(), members)];
                 Fate::Aside { class: class.0, device: 99 }
             };
-            prop_assert_eq!(fate(&programs, &packet), expected, "{:?}", packet);
+            prop_assert_eq!(fate(&programs, &packet, &over), expected, "{:?}", packet);
         }
     }
 
@@ -320,6 +334,7 @@ proptest! {
                         prop_assert_eq!(now.get(key), Some(value), "{:?}", set);
                     }
                 }
+                (Content::Timed(before), Content::Timed(now)) => prop_assert!(before.is_subset(now)),
                 (before, now) => prop_assert_eq!(before, now),
             }
         }

@@ -60,6 +60,7 @@ impl Shared {
 
 enum Command {
     Add(Arc<Rule>, oneshot::Sender<Result<()>>),
+    Extend(u64, Option<Duration>, oneshot::Sender<Result<()>>),
     Remove(u64, oneshot::Sender<Result<()>>),
     Observe(u64, oneshot::Sender<Result<Observed>>),
     Has(u64, oneshot::Sender<Result<bool>>),
@@ -88,6 +89,10 @@ impl Resolver {
 
     pub(super) async fn add(&self, rule: Arc<Rule>) -> Result<()> {
         self.ask(|reply| Command::Add(rule, reply)).await
+    }
+
+    pub(super) async fn extend(&self, rule: u64, lasting: Option<Duration>) -> Result<()> {
+        self.ask(|reply| Command::Extend(rule, lasting, reply)).await
     }
 
     pub(super) async fn remove(&self, rule: u64) -> Result<()> {
@@ -136,13 +141,25 @@ async fn serve(run: RunId, clock: Clock, mut commands: mpsc::Receiver<Command>) 
         connections: Arc::new(Semaphore::new(CONNECTIONS)),
     });
     let mut site = Site::new(Arc::clone(&shared));
-    while let Some(command) = commands.recv().await {
+    loop {
+        let command = match shared.clock.timeout(site::EVERY, commands.recv()).await {
+            Ok(Some(command)) => command,
+            Ok(None) => return,
+            Err(_) => {
+                site.keep_alive();
+                continue;
+            }
+        };
+        site.keep_alive();
         // Who asked may have gone meanwhile. The last answer comes when all is done, and no further command is taken.
         match command {
             Command::Add(rule, reply) => {
                 let done = site.add(rule).await;
                 end_without_rules(&mut site, &mut commands).await;
                 let _ = reply.send(done);
+            }
+            Command::Extend(rule, lasting, reply) => {
+                let _ = reply.send(site.extend(rule, lasting));
             }
             Command::Remove(rule, reply) => {
                 let done = site.remove(rule);

@@ -15,6 +15,10 @@ use super::{Shared, message, tcp, upstream};
 /// From this machine to itself; so long only if the way leads elsewhere.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What is said of a rule that nobody took back in time.
+pub(super) const OVER: &str =
+    "its deadline has passed, or this process stood still: the kernel leads queries to their servers again";
+
 /// What a resolver is asked about one of its rules, in the class for questions about servers.
 pub(super) fn name(run: &RunId, rule: u64) -> String {
     format!("rule-{rule}.{run}.chaos-dns")
@@ -23,6 +27,9 @@ pub(super) fn name(run: &RunId, rule: u64) -> String {
 /// Asks each server of the rule about it, over UDP and TCP. Only the resolver knows what to say.
 pub(super) async fn observe(shared: &Arc<Shared>, rule: u64) -> Observed {
     let Some(found) = shared.rules.find(rule) else { return Observed::absent("no such rule is in force") };
+    if shared.rules.are_let_go() || found.is_over() {
+        return Observed::absent(OVER);
+    }
     let mut asked = JoinSet::new();
     for server in found.servers.clone() {
         for over_tcp in [false, true] {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaos_core::dice::Stream;
 use chaos_core::{Clock, Dice};
@@ -25,6 +25,8 @@ pub(in crate::node::net::dns) struct Rule {
     seen: AtomicU64,
     hits: AtomicU64,
     over: watch::Sender<bool>,
+    /// When it ends by itself; none for one that is held until it is taken back.
+    ends: Mutex<Option<Instant>>,
 }
 
 /// What is to be done with a query.
@@ -52,7 +54,25 @@ impl Rule {
     pub(in crate::node::net::dns) fn new(id: u64, fault: DnsFault, servers: Vec<IpAddr>, dice: Dice) -> Self {
         let stream = dice.stream(&["net.dns", &fault.to_string(), &id.to_string()]);
         let (seen, hits, over) = (AtomicU64::new(0), AtomicU64::new(0), watch::Sender::new(false));
-        Self { id, servers, fault, stream, seen, hits, over }
+        Self { id, servers, fault, stream, seen, hits, over, ends: Mutex::default() }
+    }
+
+    /// It lasts so long from now on; without an end if none is said.
+    pub(in crate::node::net::dns) fn last(&self, lasting: Option<Duration>) {
+        *self.end() = lasting.and_then(|lasting| Instant::now().checked_add(lasting));
+    }
+
+    /// How long it still has; the longest of all times if it has no end.
+    pub(super) fn left(&self) -> Duration {
+        self.end().map_or(Duration::MAX, |ends| ends.saturating_duration_since(Instant::now()))
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    fn end(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queries that matched, and of those the ones that it hit.
@@ -62,7 +82,7 @@ impl Rule {
 
     /// Which of the matching queries this is, if it is hit.
     fn hit(&self, server: IpAddr, query: &Query<'_>) -> Option<u64> {
-        if !self.servers.contains(&server) || !self.fault.matches(&query.name, query.kind) {
+        if !self.servers.contains(&server) || !self.fault.matches(&query.name, query.kind) || self.is_over() {
             return None;
         }
         let ordinal = self.seen.fetch_add(1, Ordering::Relaxed);
@@ -113,11 +133,31 @@ impl Verdict {
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     rules: Mutex<Vec<Arc<Rule>>>,
+    /// Until when the kernel leads queries here without another word of ours; none before the first.
+    led_until: Mutex<Option<Instant>>,
 }
 
 impl Rules {
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Rule>>> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn led_until(&self) -> Option<Instant> {
+        *self.led_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn are_led_until(&self, until: Instant) {
+        *self.led_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    /// Whether we were not awake in time, and the kernel has let the queries go. Then that is so for good, for all rules of that
+    /// time.
+    pub(super) fn are_let_go(&self) -> bool {
+        let over = self.led_until().is_some_and(|until| until <= Instant::now());
+        if over {
+            self.lock().iter().for_each(|rule| rule.last(Some(Duration::ZERO)));
+        }
+        over
     }
 
     pub(super) fn list(&self) -> Vec<Arc<Rule>> {
@@ -144,7 +184,7 @@ impl Rules {
 
     pub(super) fn decide(&self, server: IpAddr, query: &Query<'_>) -> Verdict {
         let mut verdict = Verdict { waits: Vec::new(), then: Then::Forward };
-        if !query.is_of_internet() {
+        if !query.is_of_internet() || self.are_let_go() {
             return verdict;
         }
         for rule in self.lock().iter() {

@@ -3,16 +3,26 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chaos_core::{Error, Result};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
+use super::observe::OVER;
 use super::rules::Rule;
 use super::{AT_ONCE, Shared, tcp, udp};
 use crate::node::net::dns::table::{self, Way};
-use crate::node::net::kernel::{Kernel, Table};
+use crate::node::net::kernel::{Kernel, Table, is_out};
+
+/// So long after its last word the resolver counts as dead, and the kernel leads nothing to it any more: it is stopped with
+/// this process, or hangs.
+const LIVES: Duration = Duration::from_secs(10);
+/// How often there is such a word.
+pub(super) const EVERY: Duration = Duration::from_secs(2);
+
+/// Longer than a few ticks of the kernel's slowest clock.
+const JIFFIES: Duration = Duration::from_millis(50);
 
 /// How long a revert waits for the servers' answers to what was led aside.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -51,14 +61,60 @@ impl Site {
             self.table = Some((kernel, table));
         }
         let id = rule.id;
+        // What was over must not come back with it. The kernel's clock may be some jiffies behind.
+        if self.shared.rules.are_let_go() {
+            self.shared.clock.sleep(JIFFIES).await;
+        }
         self.shared.rules.add(rule);
-        self.lead().inspect_err(|_| self.shared.rules.remove(id))
+        self.lead().and_then(|()| self.live()).inspect_err(|_| self.shared.rules.remove(id))
+    }
+
+    /// A rule may last so long from now on.
+    pub(super) fn extend(&mut self, rule: u64, lasting: Option<Duration>) -> Result<()> {
+        self.shared.rules.are_let_go();
+        let found = self.shared.rules.find(rule);
+        let found = found.ok_or_else(|| Error::failed("no such rule is in force"))?;
+        if found.is_over() {
+            return Err(Error::failed(OVER));
+        }
+        found.last(lasting);
+        self.live().map_err(|error| if is_out(&error) { Error::failed(OVER) } else { error })
+    }
+
+    /// The word that the resolver lives, when it is time for it.
+    pub(super) fn keep_alive(&mut self) {
+        let left = self.shared.rules.led_until().map(|until| until.saturating_duration_since(Instant::now()));
+        if self.shared.rules.are_let_go() || left.is_none_or(|left| left + EVERY > LIVES) {
+            return;
+        }
+        if let Err(error) = self.live() {
+            // Others come before the kernel ends what was not renewed, and a look says when it has.
+            tracing::warn!(target: "chaos", error = %error.chain(), "a DNS fault was not renewed");
+        }
+    }
+
+    fn live(&mut self) -> Result<()> {
+        let Some((kernel, table)) = &mut self.table else { return Ok(()) };
+        let left = self.shared.rules.list().iter().map(|rule| rule.left()).max().unwrap_or_default();
+        if left.is_zero() {
+            return Ok(());
+        }
+        let (time, now) = (left.min(LIVES), Instant::now());
+        let was_said = self.shared.rules.led_until().is_some_and(|until| until > now);
+        table::live(kernel, table, time, was_said)?;
+        self.shared.rules.are_led_until(now + time);
+        Ok(())
     }
 
     /// Ends a rule; queries that waited for it go on at once.
     pub(super) fn remove(&mut self, rule: u64) -> Result<()> {
         self.shared.rules.remove(rule);
-        self.lead()
+        self.lead()?;
+        if self.shared.rules.are_let_go() {
+            return Ok(());
+        }
+        // The others may have less time.
+        self.live().or_else(|error| if is_out(&error) { Ok(()) } else { Err(error) })
     }
 
     /// Leads aside what the rules are about.

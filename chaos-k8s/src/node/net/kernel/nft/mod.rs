@@ -5,6 +5,7 @@ mod batch;
 pub(crate) mod expr;
 mod list;
 mod set;
+mod timed;
 
 use std::ffi::{CStr, CString};
 
@@ -14,6 +15,7 @@ use nix::libc;
 pub(crate) use batch::Batch;
 pub(crate) use expr::{Expr, Verdict};
 pub(crate) use set::{Data, Set};
+pub(crate) use timed::is_out;
 
 use super::link::c_string;
 

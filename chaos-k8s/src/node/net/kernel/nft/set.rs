@@ -15,6 +15,8 @@ pub(crate) enum Data {
     Ipv4,
     Ipv6,
     Port,
+    /// A number in the machine's byte order.
+    Mark,
     /// A priority: major and minor number.
     ClassId,
     /// A priority, and the number of a device.
@@ -30,6 +32,7 @@ impl Data {
             Self::Ipv4 => (7, 4),
             Self::Ipv6 => (8, 16),
             Self::Port => (13, 2),
+            Self::Mark => (19, 4),
             Self::ClassId => (CLASSID, 4),
             // Types that are joined take six bits each.
             Self::Way => (CLASSID << 6 | IFINDEX, 8),
@@ -45,6 +48,8 @@ pub(crate) struct Set {
     pub(crate) values: Option<Data>,
     /// Its keys are ranges.
     pub(crate) ranges: bool,
+    /// Its keys are there for a time.
+    pub(crate) timed: bool,
 }
 
 /// `NLA_F_NESTED` lists of the kernel hold 64 KiB: so many elements fit, v6 ranges too.
@@ -52,7 +57,11 @@ const PER_MESSAGE: usize = 400;
 
 impl Set {
     pub(crate) fn of(name: &str, keys: Data) -> Result<Self> {
-        Ok(Self { name: c_string(name)?, keys, values: None, ranges: false })
+        Ok(Self { name: c_string(name)?, keys, values: None, ranges: false, timed: false })
+    }
+
+    pub(crate) fn timed(name: &str, keys: Data) -> Result<Self> {
+        Ok(Self { timed: true, ..Self::of(name, keys)? })
     }
 
     pub(crate) fn of_ranges(name: &str, keys: Data) -> Result<Self> {
@@ -63,7 +72,7 @@ impl Set {
         Ok(Self { values: Some(values), ..Self::of(name, keys)? })
     }
 
-    fn described(&self) -> String {
+    pub(super) fn described(&self) -> String {
         self.name.to_string_lossy().into_owned()
     }
 }
@@ -80,6 +89,9 @@ impl Batch {
             if set.values.is_some() {
                 flags |= SetFlags::Map as u32;
             }
+            if set.timed {
+                flags |= SetFlags::Timeout as u32;
+            }
             let (key_type, key_length) = set.keys.described();
             let mut attributes = PushSetAttrs::new(body)
                 .push_table(&table.name)
@@ -92,9 +104,13 @@ impl Batch {
                 let (data_type, data_length) = values.described();
                 attributes = attributes.push_data_type(data_type).push_data_len(data_length);
             }
+            if set.timed {
+                attributes = attributes.push_gc_interval(super::timed::TIDIED_EVERY.to_be());
+            }
             // How nft(8) reads the numbers (libnftnl, `NFTNL_UDATA_SET_KEYBYTEORDER` and `_DATABYTEORDER`).
             let native = 1_u32.to_ne_bytes();
-            let keys = (set.keys == Data::ClassId).then(|| [&[0, 4], &native[..]].concat());
+            let keys =
+                matches!(set.keys, Data::ClassId | Data::Mark).then(|| [&[0, 4], &native[..]].concat());
             let values = (set.values == Some(Data::ClassId)).then(|| [&[1, 4], &native[..]].concat());
             let notes: Vec<u8> = keys.into_iter().chain(values).flatten().collect();
             if !notes.is_empty() {
