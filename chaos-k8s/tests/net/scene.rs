@@ -283,13 +283,14 @@ pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> 
     since.elapsed()
 }
 
-/// HTB counts in its parameters, and counters of nft do.
+/// HTB counts in its parameters, counters of nft do, and times run.
 fn without_statistics(state: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in state.split(' ') {
         let before = words.last().copied().unwrap_or_default();
         let counts = ["direct_packets_stat", "packets", "bytes"].contains(&before);
-        let digits = |c: char| counts && c.is_ascii_digit();
+        let runs = before == "expires";
+        let digits = |c: char| (counts || runs) && c.is_ascii_digit() || runs && "dhms".contains(c);
         words.push(word.trim_start_matches(digits));
     }
     words.join(" ")
