@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
@@ -24,7 +26,10 @@ pub(crate) const HERE: &str = "10.7.0.1";
 pub(crate) const TARGET: &str = "10.7.0.2";
 /// The peer whose packets are not.
 pub(crate) const OTHER: &str = "10.7.0.3";
+const HERE_6: &str = "fd07::1";
 pub(crate) const TARGET_6: &str = "fd07::2";
+/// The devices' own.
+const MACS: [&str; 2] = ["02:07:00:00:00:01", "02:07:00:00:00:02"];
 
 pub(crate) struct Scene {
     pub(crate) here: Scratch,
@@ -38,10 +43,13 @@ impl Scene {
         let (here, there) = (Scratch::new(), Scratch::new());
         // Each `ip` has a `/proc/self` of its own.
         let path = there.path().display().to_string().replace("self", &std::process::id().to_string());
-        here.inside(|| ip(&format!("link add v0 type veth peer name v1 netns {path}")));
-        here.inside(|| set_up("v0", &[&format!("{HERE}/24"), "fd07::1/64 nodad"]));
-        let addresses = [&format!("{TARGET}/24"), &format!("{OTHER}/24"), &format!("{TARGET_6}/64 nodad")];
-        there.inside(|| set_up("v1", &addresses.map(String::as_str)));
+        let pair = format!(
+            "link add v0 address {} type veth peer name v1 address {} netns {path}",
+            MACS[0], MACS[1]
+        );
+        here.inside(|| ip(&pair));
+        set_up(&here, "v0", &[HERE, HERE_6], MACS[1], &[TARGET, OTHER, TARGET_6]);
+        set_up(&there, "v1", &[TARGET, OTHER, TARGET_6], MACS[0], &[HERE, HERE_6]);
         let chaos = Chaos::seeded(7);
         let runner = Runner::start(&chaos).unwrap();
         Self { here, there, chaos, runner }
@@ -145,11 +153,19 @@ fn once(socket: &UdpSocket, echo: &UdpSocket) -> Duration {
     begun.elapsed()
 }
 
-fn set_up(device: &str, addresses: &[&str]) {
+/// Gives the device its addresses. Its neighbours are known for good: a question for one is a packet too, and where a fault has lost it,
+/// nothing comes until it is asked again, a second later.
+fn set_up(scratch: &Scratch, device: &str, addresses: &[&str], mac: &str, neighbours: &[&str]) {
+    let mut lines = String::new();
     for address in addresses {
-        ip(&format!("address add {address} dev {device}"));
+        let how = if address.contains(':') { "/64 nodad" } else { "/24" };
+        lines += &format!("address add {address}{how} dev {device}\n");
     }
-    ip(&format!("link set {device} up"));
+    lines += &format!("link set {device} up\n");
+    for neighbour in neighbours {
+        lines += &format!("neighbour add {neighbour} lladdr {mac} dev {device} nud permanent\n");
+    }
+    scratch.inside(|| fed("ip", &["-batch", "-"], &lines));
 }
 
 pub(crate) fn ip(arguments: &str) {
@@ -159,16 +175,73 @@ pub(crate) fn ip(arguments: &str) {
 }
 
 pub(crate) fn nft(script: &str) {
-    #[expect(clippy::disallowed_methods, reason = "the table is not what is tested here")]
-    let mut nft = Command::new("nft").args(["-f", "-"]).stdin(Stdio::piped()).spawn().unwrap();
-    nft.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    assert!(nft.wait().unwrap().success(), "nft: {script}");
+    fed("nft", &["-f", "-"], script);
+}
+
+/// Runs a program that reads what it shall do.
+fn fed(program: &str, arguments: &[&str], input: &str) {
+    #[expect(clippy::disallowed_methods, reason = "devices and tables are not what is tested here")]
+    let mut child = Command::new(program).args(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "{program}: {input}");
 }
 
 /// Sends `count` numbered packets of `length` bytes, and returns the numbers that came, in the order in which they came.
 pub(crate) fn numbers(sender: &UdpSocket, receiver: &UdpSocket, count: u32, length: usize) -> Vec<u32> {
-    send(sender, receiver.local_addr().unwrap(), count, length);
-    came(receiver, length)
+    in_batches(sender, receiver, (count, 250), length, ms(30))
+}
+
+/// The same, of which a batch is sent when the one before has come: what waits then fits into the queues on the way (the least holds
+/// 1,000 packets, net.core.netdev_max_backlog), however slow they are served. A batch has come when all of it did, or when
+/// its last packets did and then none for `pause`, which is longer than one waits for another.
+pub(crate) fn in_batches(
+    sender: &UdpSocket,
+    receiver: &UdpSocket,
+    (count, batch): (u32, u32),
+    length: usize,
+    pause: Duration,
+) -> Vec<u32> {
+    const LAST: u32 = 50;
+    let (seen, is_sent) = (Mutex::new((Vec::new(), Instant::now())), AtomicBool::new(false));
+    receiver.set_read_timeout(Some(ms(5))).unwrap();
+    let has_come = |sent: u32| {
+        let (came, when) = &*seen.lock().unwrap();
+        let near = came.iter().rev().take(batch as usize).any(|number| number + LAST >= sent);
+        came.len() == sent as usize || when.elapsed() > if near { pause } else { secs(1) }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut bytes = vec![0; length];
+            loop {
+                match through_signals(|| receiver.recv(&mut bytes)) {
+                    Ok(read) => {
+                        assert_eq!(read, length);
+                        let number = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+                        let (came, when) = &mut *seen.lock().unwrap();
+                        came.push(number);
+                        *when = Instant::now();
+                    }
+                    Err(_) if is_sent.load(SeqCst) => return,
+                    Err(_) => {}
+                }
+            }
+        });
+        let mut bytes = vec![0; length];
+        for number in 0..count {
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            sender.send_to(&bytes, receiver.local_addr().unwrap()).unwrap();
+            let sent = number + 1;
+            if sent % batch == 0 || sent == count {
+                seen.lock().unwrap().1 = Instant::now();
+                while !has_come(sent) {
+                    std::thread::sleep(ms(1));
+                }
+            }
+        }
+        is_sent.store(true, SeqCst);
+    });
+    let (came, _) = seen.into_inner().unwrap();
+    came
 }
 
 /// At most 9,000, since the TAP holds 10,000 and its reader may come late.
