@@ -1,6 +1,6 @@
 //! What becomes of the stressors when the injector dies.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("stressors_die_with_their_injector", killed),
     ("they_die_though_they_are_stopped", killed_while_stopped),
     ("a_sweep_kills_what_is_left", swept),
+    ("a_sweep_kills_what_forks_while_it_is_killed", swept_though_it_forks),
     ("they_end_by_themselves", end),
     ("one_that_is_killed_is_seen", one_killed),
     ("a_container_that_ended_is_seen", container_ended),
@@ -139,6 +140,26 @@ fn swept() {
     injector.kill();
     sweeps(home.path(), &group);
     assert!(!left.lives());
+}
+
+fn swept_though_it_forks() {
+    let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
+    let (mut injector, said) = Injector::start(&group.main(), home.path());
+    assert_eq!(said, "in force");
+    group.limit_tasks(100);
+    // Each lives for as long as it takes to make two, as long as there is room.
+    #[expect(clippy::disallowed_methods, reason = "processes that know nothing of us are the point")]
+    let mut first = Command::new("sh");
+    first.args(["-c", "read go; f() { f & f & }; f"]).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    for dir in group.children() {
+        std::fs::write(dir.join("cgroup.procs"), first.id().to_string()).unwrap();
+    }
+    first.stdin.take().unwrap().write_all(b"go\n").unwrap();
+    assert!(first.wait().unwrap().success());
+    injector.kill();
+    sweeps(home.path(), &group);
+    assert!(group.pids_below().is_empty());
 }
 
 fn end() {

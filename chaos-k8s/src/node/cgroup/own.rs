@@ -18,7 +18,10 @@ use super::hierarchy::Hierarchies;
 const MARK: &str = "chaos-";
 /// How long the kernel may take to end what is in it.
 const BOUND: Duration = secs(5);
-/// How long a v1 cgroup may take to freeze before it is killed as it is.
+/// How long a v1 cgroup is killed as it runs before it is frozen for that: a frozen process does not die, and stays so if we
+/// die in between.
+const UNFROZEN: Duration = ms(500);
+/// How long it may take to freeze before it is killed as it is.
 const FREEZE: Duration = ms(200);
 
 /// A cgroup of ours, as data: enough for another process to end it.
@@ -97,9 +100,10 @@ impl Own {
     /// Refused for a directory without our mark, leftover when something stays.
     pub(crate) async fn end(&self, clock: &Clock) -> Result<()> {
         self.must_be_ours()?;
-        let until = clock.now() + BOUND;
+        let begun = clock.now();
+        let until = begun + BOUND;
         loop {
-            let killed = self.kill(clock).await;
+            let killed = self.kill(clock, clock.now() - begun >= UNFROZEN).await;
             let left = self.remove();
             let Some(left) = left else { return Ok(()) };
             if clock.now() >= until {
@@ -128,7 +132,8 @@ impl Own {
         }
     }
 
-    async fn kill(&self, clock: &Clock) -> Result<()> {
+    /// Kills what is in it, on v1 what does not fork faster; `frozen` that as well.
+    async fn kill(&self, clock: &Clock, frozen: bool) -> Result<()> {
         let pids = self.dirs.pids();
         if pids.is_empty() {
             return Ok(());
@@ -140,6 +145,7 @@ impl Own {
                 fs::write(dir.join("cgroup.freeze"), "1")?;
                 self.kill_each()
             }
+            Dirs::V1(_) if !frozen => self.kill_each(),
             Dirs::V1(_) => {
                 let Some(state) = self.dirs.of("freezer").map(|dir| dir.join("freezer.state")) else {
                     return self.kill_each();
