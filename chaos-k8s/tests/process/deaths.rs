@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use chaos_core::units::secs;
+
 use crate::injector::Injector;
 use crate::support::{Need, Test};
 use crate::victim::{Victim, wait_until};
@@ -10,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_killed_injector_lets_go_of_what_it_paused", &[Need::Ptrace], killed),
     ("a_killed_injector_is_taken_back_by_its_guardian", &[], killed_with_stop),
     ("a_stopped_injector_lets_go_at_the_deadline", &[Need::Ptrace], stopped),
+    ("one_without_a_guardian_lets_go_as_well", &[Need::Ptrace], stopped_alone),
     ("the_normal_end_leaves_nothing", &[Need::Ptrace], normal_end),
 ];
 
@@ -48,17 +51,31 @@ fn stopped() {
     for job in ["pause for 300 ms", "stop for 300 ms"] {
         let victim = Victim::counts();
         let mut injector = Injector::with(job, victim.pid());
-        let stop = nix::sys::signal::Signal::SIGSTOP;
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(injector.pid().try_into().unwrap()), stop).unwrap();
+        injector.stop();
         println!(
-            "{job}: with 500 ms to the deadline it goes on after {:?}",
+            "{job}: with 400 ms to its own deadline and 500 ms to the guardian's it goes on after {:?}",
             victim.goes_on_after(Instant::now())
         );
         wait_until("the injector is as it was found", || crate::victim::states(injector.pid()) == "T");
-        assert!(injector.log().contains("deadline"), "{}", injector.log());
+        wait_until("the guardian's deadline", || injector.log().contains("deadline"));
         injector.kill();
         wait_until("the ledger is done", || injector.ledger_is_done());
     }
+}
+
+fn stopped_alone() {
+    let victim = Victim::counts();
+    let since = Instant::now();
+    let mut injector = Injector::with("pause alone for 300 ms", victim.pid());
+    injector.stop();
+    let before = victim.progress();
+    std::thread::sleep(secs(1));
+    assert_eq!(victim.progress(), before);
+    victim.goes_on_after(Instant::now());
+    println!("300 ms and a margin of 5 s: it goes on {:?} after the injector was started", since.elapsed());
+    assert!(since.elapsed() > secs(5));
+    wait_until("the injector is as it was found", || crate::victim::states(injector.pid()) == "T");
+    injector.kill();
 }
 
 fn normal_end() {

@@ -31,13 +31,10 @@ async fn inject(job: &str, victim: u32, home: &Path, guardian: &Guardian) {
     let targets = Targets::one(node.process(victim).unwrap());
     let lasting = if job.ends_with("for 300 ms") { ms(300) } else { secs(600) };
     let guardian = guardian.clone().log(home.join("log")).margin(ms(200));
-    let injection = chaos
-        .inject(fault.on(targets, Mode::ALL), BlastRadius::count(1).unwrap())
-        .ledger(ledger)
-        .guardian(guardian, lasting)
-        .begin()
-        .await
-        .unwrap();
+    let step = fault.on(targets, Mode::ALL).lasting(lasting);
+    let inject = chaos.inject(step, BlastRadius::count(1).unwrap()).ledger(ledger);
+    let inject = if job.contains("alone") { inject } else { inject.guardian(guardian, lasting) };
+    let injection = inject.begin().await.unwrap();
     println!("in force");
     std::io::stdout().flush().unwrap();
     std::io::stdin().lock().read_line(&mut String::new()).unwrap();
@@ -72,6 +69,11 @@ impl Injector {
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    pub(crate) fn stop(&self) {
+        let pid = nix::unistd::Pid::from_raw(self.pid().try_into().unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     }
 
     pub(crate) fn kill(&mut self) {

@@ -1,6 +1,6 @@
 //! Pauses by ptrace and by SIGSTOP.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chaos_core::testing::conformance;
 use chaos_core::units::{ms, secs};
@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("signals_that_come_while_it_is_caught_are_not_lost", &[Need::Ptrace], signals_race),
     ("a_paused_process_can_be_killed_and_its_parent_learns_of_it", &[Need::Ptrace], killed),
     ("what_is_traced_already_is_refused_or_stopped", &[Need::Ptrace], traced),
+    ("a_forgotten_pause_is_over_and_an_extended_one_goes_on", &[Need::Ptrace], forgotten),
     ("a_stop_without_a_guardian_is_refused", &[], without_guardian),
 ];
 
@@ -42,16 +43,41 @@ fn conforms(fault: Pause) {
 }
 
 async fn paused(victim: &Victim) -> Injection {
+    paused_for(victim, secs(600)).await
+}
+
+async fn paused_for(victim: &Victim, lasting: Duration) -> Injection {
     let chaos = Chaos::seeded(1);
     let node = Node::new(&chaos);
     let targets = Targets::one(node.process(victim.pid()).unwrap());
     let ledger = Ledger::in_memory(node.undos().unwrap());
     chaos
-        .inject(process::pause().on(targets, Mode::ALL), BlastRadius::count(1).unwrap())
+        .inject(process::pause().on(targets, Mode::ALL).lasting(lasting), BlastRadius::count(1).unwrap())
         .ledger(ledger)
         .begin()
         .await
         .unwrap()
+}
+
+fn forgotten() {
+    let (forgotten, extended) = (Victim::counts(), Victim::counts());
+    block_on(async {
+        let first = paused_for(&forgotten, ms(1)).await;
+        let second = paused_for(&extended, ms(1)).await;
+        second.extend(secs(60)).await.unwrap();
+        wait_until("its deadline", || forgotten.states() == "S");
+        forgotten.goes_on_after(Instant::now());
+        std::thread::sleep(ms(500));
+        assert_eq!(extended.states(), "t");
+        let (_, seen) = first.observe().await.remove(0);
+        assert!(!seen.unwrap().is_in_force());
+        let error = first.extend(secs(5)).await.unwrap_err();
+        assert!(error.chain().contains("nothing of ours holds"), "{}", error.chain());
+        assert!(second.observe().await.remove(0).1.unwrap().is_in_force());
+        first.revert().await.unwrap();
+        second.revert().await.unwrap();
+    });
+    extended.goes_on_after(Instant::now());
 }
 
 fn no_progress() {

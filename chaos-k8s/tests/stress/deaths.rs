@@ -4,15 +4,17 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chaos_core::Chaos;
 use chaos_core::ledger::sweep;
 use chaos_core::units::{ms, secs};
+use chaos_core::{BlastRadius, Chaos, Fault, Ledger, Mode, Percent, Targets};
 use chaos_k8s::node::stress;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::group::Group;
-use crate::injector::{LEDGER, TARGET};
+use crate::injector::{LASTING, LEDGER, TARGET};
 use crate::scene::{Sleeper, inject, kill, node, run, seen, target};
 
 type Test = (&'static str, fn());
@@ -20,6 +22,8 @@ type Test = (&'static str, fn());
 pub(crate) const TESTS: &[Test] = &[
     ("stressors_die_with_their_injector", killed),
     ("they_die_though_they_are_stopped", killed_while_stopped),
+    ("they_end_at_the_deadline_of_an_injector_that_is_stopped", stopped),
+    ("a_deadline_is_put_off", put_off),
     ("a_sweep_kills_what_is_left", swept),
     ("a_sweep_kills_what_forks_while_it_is_killed", swept_though_it_forks),
     ("they_end_by_themselves", end),
@@ -116,7 +120,6 @@ fn killed() {
 }
 
 fn killed_while_stopped() {
-    use rustix::process::{Pid, Signal, kill_process};
     let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
     let (mut injector, said) = Injector::start(&group.main(), home.path());
     assert_eq!(said, "in force");
@@ -126,6 +129,64 @@ fn killed_while_stopped() {
     let since = injector.kill();
     println!("stopped stressors gone after {:?}", gone_after(&group, since));
     sweeps(home.path(), &group);
+}
+
+fn stopped() {
+    let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
+    let since = Instant::now();
+    let (mut injector, said) =
+        Injector::start_with(&group.main(), home.path(), &[(LASTING, Path::new("500"))]);
+    assert_eq!(said, "in force");
+    kill_process(Pid::from_child(&injector.0), Signal::STOP).unwrap();
+    std::thread::sleep(secs(2));
+    assert_eq!(group.pids_below().len(), 2, "in force until its deadline");
+    // Their injector takes their ends' status when it wakes up.
+    let ended = || group.pids_below().iter().all(|pid| state_of(*pid).is_none_or(|state| state == 'Z'));
+    while !ended() {
+        assert!(since.elapsed() < secs(30), "stressors live on");
+        std::thread::sleep(ms(1));
+    }
+    println!(
+        "500 ms and a margin of 5 s: stressors ended {:?} after the injector was started",
+        since.elapsed()
+    );
+    assert!(since.elapsed() > secs(5));
+    injector.kill();
+    gone_after(&group, Instant::now());
+    sweeps(home.path(), &group);
+}
+
+fn state_of(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+fn put_off() {
+    let group = Group::new();
+    run(async {
+        let node = node();
+        let ledger = Arc::new(Ledger::in_memory(node.undos().unwrap()));
+        let begin = || {
+            let on = stress::cpu(1).unwrap().load(Percent::try_new(5).unwrap());
+            let step = on.on(Targets::one(target(&node, &group)), Mode::ALL).lasting(ms(1));
+            let radius = BlastRadius::count(1).unwrap();
+            Chaos::seeded(7).inject(step, radius).ledger(Arc::clone(&ledger)).begin()
+        };
+        let (ends, goes_on) = (begin().await.unwrap(), begin().await.unwrap());
+        goes_on.extend(secs(60)).await.unwrap();
+        let until = Instant::now() + secs(30);
+        while seen(&ends).await.is_in_force() {
+            assert!(Instant::now() < until, "still in force");
+            Chaos::seeded(1).clock().sleep(ms(50)).await;
+        }
+        let error = ends.extend(secs(60)).await.unwrap_err();
+        assert!(error.chain().contains("time was over"), "{}", error.chain());
+        Chaos::seeded(1).clock().sleep(ms(500)).await;
+        assert!(seen(&goes_on).await.is_in_force());
+        ends.revert().await.unwrap();
+        goes_on.revert().await.unwrap();
+        assert!(group.children().is_empty());
+    });
 }
 
 fn swept() {

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use chaos_core::units::secs;
+use chaos_core::experiment::Step;
+use chaos_core::units::{ms, secs};
 use chaos_core::{BlastRadius, Chaos, Fault, Ledger, Mode, Targets};
 use chaos_k8s::Node;
 use chaos_k8s::node::stress::{self, Amount};
@@ -12,6 +13,8 @@ use crate::scene::run;
 
 pub(crate) const TARGET: &str = "CHAOS_TEST_STRESS_TARGET";
 pub(crate) const LEDGER: &str = "CHAOS_TEST_STRESS_LEDGER";
+/// How many milliseconds it lasts; without it, it is held.
+pub(crate) const LASTING: &str = "CHAOS_TEST_STRESS_LASTING";
 /// A cgroup to move to, to be in a namespace of one's own below it.
 pub(crate) const OWN: &str = "CHAOS_TEST_STRESS_OWN";
 
@@ -36,8 +39,12 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
         let node = Node::new(&chaos);
         let stress = stress::cpu(1).unwrap().and(stress::memory(Amount::of(16 << 20).unwrap()));
         let on = stress.ends_after(secs(60)).on(Targets::one(node.cgroup_at(target).unwrap()), Mode::ALL);
+        let mut step = Step::from(on);
+        if let Ok(millis) = std::env::var(LASTING) {
+            step = step.lasting(ms(millis.parse().unwrap()));
+        }
         let ledger = Ledger::open(ledger, node.undos().unwrap()).unwrap();
-        match chaos.inject(on, BlastRadius::count(1).unwrap()).ledger(ledger).begin().await {
+        match chaos.inject(step, BlastRadius::count(1).unwrap()).ledger(ledger).begin().await {
             Ok(injection) => {
                 println!("in force");
                 chaos.clock().sleep(secs(60)).await;

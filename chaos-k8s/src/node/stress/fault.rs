@@ -1,6 +1,8 @@
 //! [`Stress`] as a [`Fault`]: planned against the target's limits, put in force by a crew of stressors, read from what they
 //! and the kernel say.
 
+use std::time::Duration;
+
 use chaos_core::guardian::child;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result};
 
@@ -58,10 +60,17 @@ impl<K: 'static> Stress<K> {
         Ok(Resolved { jobs, line: format!("{}; {whose}", lines.join(", ")) })
     }
 
-    fn orders(&self, cgroup: &Own, jobs: Vec<(Work, i32)>) -> Vec<Orders> {
-        let ends_after_ms = u64::try_from(self.lasts().as_millis()).unwrap_or(u64::MAX);
-        let orders =
-            |(work, oom_score_adj)| Orders { cgroup: cgroup.clone(), ends_after_ms, oom_score_adj, work };
+    fn orders(&self, cgroup: &Own, jobs: Vec<(Work, i32)>, lasting: Option<Duration>) -> Vec<Orders> {
+        let ends_after_ms = self.most().map(millis);
+        let lasting_ms = millis(lasting.unwrap_or(Self::ENDS_AFTER));
+        let cgroup = || cgroup.clone();
+        let orders = |(work, oom_score_adj)| Orders {
+            cgroup: cgroup(),
+            ends_after_ms,
+            lasting_ms,
+            oom_score_adj,
+            work,
+        };
         jobs.into_iter().map(orders).collect()
     }
 }
@@ -90,7 +99,7 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
         if !target.is_there() {
             return Err(Error::refused(format!("the cgroup {} is gone", target.path().display())));
         }
-        if self.lasts().is_zero() {
+        if self.most().is_some_and(|most| most.is_zero()) {
             return Err(Error::invalid("stress that ends after no time does nothing: give it some"));
         }
         let parent = self.placement().parent(target)?;
@@ -109,13 +118,23 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
             undo.cgroup.weigh_most();
         }
         let used = !target.is_host() && target.is_used();
-        let crew = node.crews().start(&undo.cgroup, self.orders(&undo.cgroup, jobs), used)?;
+        let crew =
+            node.crews().start(&undo.cgroup, self.orders(&undo.cgroup, jobs, target.lasting()), used)?;
         for hand in crew.hands() {
             hand.begun(node.chaos().clock()).await.map_err(|error| {
                 Error::failed(crew.blame(&format!("{}: {}", of(hand.work()), error.chain())))
             })?;
         }
         Ok(())
+    }
+
+    async fn extend(&self, target: &Approved<Cgroup>, undo: &StressUndo) -> Result<()> {
+        let crew = target.node().crews().of(&undo.cgroup);
+        let crew = crew.ok_or_else(|| Error::failed("no stressor runs"))?;
+        let lasting = target.lasting().unwrap_or(Self::ENDS_AFTER);
+        crew.hands()
+            .iter()
+            .try_for_each(|hand| hand.last(lasting).map_err(|error| error.context(of(hand.work()))))
     }
 
     async fn observe(&self, target: &Cgroup, undo: &StressUndo) -> Result<Observed> {
@@ -134,6 +153,10 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
         let line = lines.join("; ");
         Ok(if works { Observed::in_force(line) } else { Observed::absent(crew.blame(&line)) })
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether all of them work, and what each achieves.

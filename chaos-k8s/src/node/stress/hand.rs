@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use chaos_core::{Clock, Error, Result};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::sync::watch;
 
-use super::wire::{ASKED, Level, Orders, Said, VERSION, Work};
+use super::wire::{ASKED, Last, Level, Orders, Said, VERSION, Work};
 
 /// How long a process may take to become a stressor and to begin its work.
 const START: Duration = secs(10);
@@ -47,6 +47,8 @@ pub(super) struct Hand {
 #[derive(Debug, Default)]
 struct Process {
     running: OnceLock<(u32, OwnedFd)>,
+    /// The pipe whose end is its end as well.
+    to: Mutex<Option<ChildStdin>>,
     ended: AtomicBool,
 }
 
@@ -108,6 +110,23 @@ impl Hand {
             }
             // The bound is looked at above; a stressor whose thread is gone has ended.
             let _ = clock.timeout(left, state.changed()).await;
+        }
+    }
+
+    /// It ends this long from now.
+    pub(super) fn last(&self, lasting: Duration) -> Result<()> {
+        if let Err(why) = self.level() {
+            return Err(Error::failed(why));
+        }
+        let mut line = serde_json::to_vec(&Last(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX)))
+            .map_err(|source| Error::failed("a time cannot be written as JSON").with_source(source))?;
+        line.push(b'\n');
+        let mut to = self.process.to.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = to.as_mut().map(|to| to.write_all(&line));
+        match told {
+            Some(Ok(())) => Ok(()),
+            Some(Err(source)) => Err(Error::failed("a stressor does not listen").with_source(source)),
+            None => Err(Error::failed("a stressor has ended")),
         }
     }
 
@@ -181,8 +200,9 @@ fn serve(orders: &Orders, tell: &watch::Sender<State>, process: &Process) -> Res
         Error::invalid("what the stressor must know cannot be written as JSON").with_source(source)
     })?;
     line.push(b'\n');
-    // A stressor that is gone already is seen below.
-    let _ = to.write_all(&line);
+    // A stressor that is gone already is seen below. From here on what is written waits for no reader.
+    let _ = to.write_all(&line).and_then(|()| Ok(rustix::io::ioctl_fionbio(&to, true)?));
+    *process.to.lock().unwrap_or_else(PoisonError::into_inner) = Some(to);
     let mut why = None;
     while let Some(said) = next(&mut words) {
         match said {
@@ -195,6 +215,7 @@ fn serve(orders: &Orders, tell: &watch::Sender<State>, process: &Process) -> Res
     if why.is_none() && started.0.try_wait()?.is_none() {
         thread::sleep(Duration::from_millis(5));
     }
+    drop(process.to.lock().unwrap_or_else(PoisonError::into_inner).take());
     let _ = started.0.kill();
     let status = started.0.wait()?;
     Ok(why.unwrap_or_else(|| said_of(status)))

@@ -34,7 +34,8 @@
 //! # Guarantees
 //! - They die with the program that started them, whatever killed it: by the parent-death signal, and by the end of their
 //!   pipe. What is left is an empty cgroup, which the sweep of a ledger removes.
-//! - They end by themselves after [`Stress::ends_after`], when a stopped injector can tell nobody anything.
+//! - They end by themselves when the fault [may last no longer](chaos_core::Approved::lasting), and after
+//!   [`Stress::ends_after`], when a stopped injector can tell nobody anything.
 //! - One that is dead, killed by the out-of-memory killer or by hand, is seen by `observe`, which then says that the fault
 //!   is not in force, and what killed it.
 //! - Files have no name (`O_TMPFILE`, open(2)): their blocks and inodes go with the process that holds them.

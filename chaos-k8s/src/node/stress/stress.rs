@@ -32,7 +32,7 @@ pub struct Stress<K> {
 }
 
 impl<K> Stress<K> {
-    /// After how long a stressor ends by itself, unless said otherwise: an hour.
+    /// After how long a stressor ends by itself that is held without an end: an hour.
     pub const ENDS_AFTER: Duration = secs(3600);
 
     pub(super) fn of(part: Part) -> Self {
@@ -56,8 +56,9 @@ impl<K> Stress<K> {
         self
     }
 
-    /// The stressors end by themselves after this long, counted from their start: the last resort, when the injector is
-    /// stopped. A fault that is to last longer says so here.
+    /// The stressors end by themselves after this long, counted from their start, whatever the fault is said to last: the last
+    /// resort, when the injector is stopped. Without this they end when [it may last no longer](chaos_core::Approved::lasting),
+    /// or after [`ENDS_AFTER`](Self::ENDS_AFTER) when it is held without an end.
     pub fn ends_after(mut self, ends_after: Duration) -> Self {
         self.ends_after = Some(ends_after);
         self
@@ -67,7 +68,7 @@ impl<K> Stress<K> {
         self.placement.unwrap_or_default()
     }
 
-    pub(super) fn lasts(&self) -> Duration {
-        self.ends_after.unwrap_or(Self::ENDS_AFTER)
+    pub(super) fn most(&self) -> Option<Duration> {
+        self.ends_after
     }
 }

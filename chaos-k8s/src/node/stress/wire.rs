@@ -10,18 +10,25 @@ use crate::node::cgroup::Own;
 use super::kind::CpuLoad;
 
 /// The last argument of a stressor's process, with the version of what is said here.
-pub(super) const ASKED: &str = "--chaos-stressor=1";
+pub(super) const ASKED: &str = "--chaos-stressor=2";
 /// Both ends are one program, but it may have been replaced on disk.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// To the stressor, once, after it said that it is ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Orders {
     pub(super) cgroup: Own,
-    pub(super) ends_after_ms: u64,
+    /// It ends this long after its start, whatever else is said; none for one that only has the next.
+    pub(super) ends_after_ms: Option<u64>,
+    /// It ends this long after it was told so; [`Last`] comes again.
+    pub(super) lasting_ms: u64,
     pub(super) oom_score_adj: i32,
     pub(super) work: Work,
 }
+
+/// To the stressor at work: it ends this many milliseconds from now.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Last(pub(super) u64);
 
 /// What one process takes, in numbers that no limit is needed for any more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

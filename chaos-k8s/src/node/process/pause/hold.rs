@@ -6,8 +6,8 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::process::{ChildStdout, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, ChildStdout, Stdio};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use chaos_core::guardian::child;
@@ -15,8 +15,10 @@ use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
+use super::word::{EVERY, Line};
 use super::{Signal, not_traceable};
 use crate::node::process::identity::Identity;
 use crate::node::process::wait::BOUND;
@@ -26,16 +28,22 @@ pub(super) const ASKED: &str = "--chaos-tracer=";
 /// How long the tracer may take to start, beside what it may take to catch every thread.
 const START: Duration = secs(10);
 
-/// What a tracer is told: which process, and the mark by which an undo knows it.
+/// What a tracer is told: which process, the mark by which an undo knows it, and for how long; without an end, as long as its
+/// injector is awake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
     pub(super) process: Identity,
     pub(super) mark: RunId,
+    pub(super) lasting: Option<Duration>,
 }
 
 impl fmt::Display for Job {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{ASKED}{}@{}:{}", self.process.pid, self.process.start, self.mark)
+        write!(f, "{ASKED}{}@{}:{}", self.process.pid, self.process.start, self.mark)?;
+        match self.lasting {
+            Some(lasting) => write!(f, ":{}", lasting.as_millis()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -49,9 +57,13 @@ impl Job {
 
     pub(super) fn read(argument: &str) -> Option<Self> {
         let (process, mark) = argument.strip_prefix(ASKED)?.split_once(':')?;
+        let (mark, lasting) = match mark.split_once(':') {
+            Some((mark, millis)) => (mark, Some(Duration::from_millis(millis.parse().ok()?))),
+            None => (mark, None),
+        };
         let (pid, start) = process.split_once('@')?;
         let process = Identity { pid: pid.parse().ok()?, start: start.parse().ok()? };
-        Some(Self { process, mark: mark.parse().ok()? })
+        Some(Self { process, mark: mark.parse().ok()?, lasting })
     }
 }
 
@@ -69,17 +81,18 @@ pub(super) enum Answer {
 }
 
 /// Holds every thread of the process, those made meanwhile included. When this returns all of them stand still, or none is
-/// held. It blocks the caller, for some 10 ms as a rule.
-pub(super) fn hold(job: Job) -> Result<()> {
+/// held. It blocks the caller, for some 10 ms as a rule. What it returns is the way to the tracer.
+pub(super) fn hold(job: Job) -> Result<Arc<Line>> {
     let (to, started) = mpsc::channel();
     // The kernel ends the tracer with the thread that started it (PR_SET_PDEATHSIG), so that one must last.
     let keep = move || keep(job, &to);
     let no_thread = |error| Error::failed("no thread could be started for the tracer").with_source(error);
     std::thread::Builder::new().name("chaos-pause".to_owned()).spawn(keep).map_err(no_thread)?;
-    let (pid, mut out) = started.recv().map_err(|_| Error::failed("the thread of the tracer is lost"))??;
+    let (pid, mut out, line) =
+        started.recv().map_err(|_| Error::failed("the thread of the tracer is lost"))??;
     let answer = read_answer(&mut out, Instant::now() + START + BOUND);
     if matches!(answer, Ok(Answer::Held)) {
-        return Ok(());
+        return Ok(line);
     }
     // It may be any program, if ours lacks the line.
     if let Some(tracer) = Identity::of(pid)? {
@@ -97,7 +110,7 @@ pub(super) fn hold(job: Job) -> Result<()> {
     })
 }
 
-type Started = (u32, ChildStdout);
+type Started = (u32, ChildStdout, Arc<Line>);
 
 /// Starts the tracer, and lives as long as it does.
 fn keep(job: Job, to: &mpsc::Sender<Result<Started>>) {
@@ -110,12 +123,32 @@ fn keep(job: Job, to: &mpsc::Sender<Result<Started>>) {
         Err(error) => return drop(to.send(Err(error))),
     };
     // Its end is how the tracer learns of ours. Made with O_CLOEXEC: no other child has it.
-    let end = tracer.stdin.take();
-    if let Some(out) = tracer.stdout.take() {
-        let _ = to.send(Ok((tracer.id(), out)));
+    let line = tracer.stdin.take().map(Line::new).and_then(io::Result::ok).map(Arc::new);
+    let (Some(line), Some(out)) = (line, tracer.stdout.take()) else {
+        let _ = tracer.kill();
+        return drop(tracer.wait());
+    };
+    let _ = to.send(Ok((tracer.id(), out, Arc::clone(&line))));
+    if job.lasting.is_none() {
+        // Without the word it lets go too early, never too late.
+        let _ = keep_awake(&tracer, &line);
     }
     let _ = tracer.wait();
-    drop(end);
+    line.end();
+}
+
+/// Says that we are awake until the tracer has ended.
+fn keep_awake(tracer: &Child, line: &Line) -> io::Result<()> {
+    let ended = pidfd_open(Pid::from_child(tracer), PidfdFlags::empty())?;
+    let every = PollTimeout::try_from(EVERY).unwrap_or(PollTimeout::MAX);
+    loop {
+        match poll(&mut [PollFd::new(ended.as_fd(), PollFlags::POLLIN)], every) {
+            Ok(0) => line.is_awake()?,
+            Ok(_) => return Ok(()),
+            Err(nix::errno::Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
 }
 
 fn read_answer(out: &mut ChildStdout, until: Instant) -> io::Result<Answer> {
@@ -148,8 +181,11 @@ mod tests {
 
     #[test]
     fn a_job_is_read_as_it_was_written_and_nothing_else_is_one() {
-        let job = Job { process: Identity { pid: 4711, start: 123_456 }, mark: RunId::fresh() };
+        let job =
+            Job { process: Identity { pid: 4711, start: 123_456 }, mark: RunId::fresh(), lasting: None };
         assert_eq!(Job::read(&job.to_string()), Some(job));
+        let short = Job { lasting: Some(secs(3)), ..job };
+        assert_eq!(Job::read(&short.to_string()), Some(short));
         assert_eq!(job.name().len(), 15);
         for text in
             ["", "--chaos-tracer=", "--chaos-tracer=1@2", "--chaos-tracer=1@2:x", "--chaos-guardian=1"]

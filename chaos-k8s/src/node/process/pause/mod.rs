@@ -6,6 +6,10 @@
 //! | [`stop`] | SIGSTOP | a guardian |
 //! | [`pause()`]`.or_stop()` | the first, and the second where that is not possible | as the plan says |
 //!
+//! When this program is stopped (SIGSTOP) or hangs, a traced process goes on at the pause's deadline
+//! ([`Approved::lasting`]), and one that is held without an end a minute later, by the tracer's own clock; a stopped one when its
+//! guardian's deadline has passed.
+//!
 //! # Caveats
 //! - System calls that a stop interrupts return EINTR in the process, as after SIGSTOP and SIGCONT (signal(7) lists them:
 //!   `epoll_wait` and others). A program that cannot bear that has a bug that this shows.
@@ -20,6 +24,7 @@ mod hold;
 mod look;
 mod tracer;
 mod undo;
+mod word;
 
 use std::fs::{self, File};
 
@@ -37,6 +42,7 @@ use look::{Thread, threads};
 pub(super) use tracer::run_if_asked;
 use undo::How;
 pub use undo::Resume;
+pub(super) use word::Line;
 
 /// Pauses a process by tracing it, so that the kernel lets it go when this program ends, however that happens.
 ///
@@ -121,7 +127,9 @@ impl Fault for Pause {
     async fn inject(&self, process: &Approved<Process>, undo: &Resume) -> Result<()> {
         let identity = process.identity();
         if let How::Traced(mark) = undo.how {
-            return hold(Job { process: identity, mark });
+            let line = hold(Job { process: identity, mark, lasting: process.lasting() })?;
+            process.node().in_force().lines().insert(mark, line);
+            return Ok(());
         }
         if !identity.send(Signal::STOP)? {
             return Err(Error::refused(format!("{} has ended", process.name())));
@@ -133,6 +141,16 @@ impl Fault for Pause {
         Err(Error::timeout(format!("{} does not stop: it waits in the kernel", process.name())))
     }
 
+    async fn extend(&self, process: &Approved<Process>, undo: &Resume) -> Result<()> {
+        let How::Traced(mark) = undo.how else { return Ok(()) };
+        let line = process.node().in_force().lines().get(&mark).cloned();
+        let told = line.zip(process.lasting()).map(|(line, lasting)| line.last(lasting));
+        match told {
+            Some(Ok(())) => Ok(()),
+            _ => Err(Error::failed(format!("nothing of ours holds {} any more", process.name()))),
+        }
+    }
+
     async fn observe(&self, process: &Process, undo: &Resume) -> Result<Observed> {
         let threads = threads(process.identity())?.list;
         if threads.is_empty() {
@@ -140,8 +158,12 @@ impl Fault for Pause {
         }
         let is_still: Box<dyn Fn(&Thread) -> bool> = match undo.how {
             How::Traced(mark) => {
-                let tracer = undo.tracer(mark)?.map(|tracer| tracer.pid);
-                Box::new(move |thread| thread.is_held() && Some(thread.tracer) == tracer)
+                let Some(tracer) = undo.tracer(mark)? else {
+                    return Ok(Observed::absent(
+                        "no tracer of ours holds it: its deadline has passed, or somebody ended it",
+                    ));
+                };
+                Box::new(move |thread| thread.is_held() && thread.tracer == tracer.pid)
             }
             How::Stopped => Box::new(|thread| thread.is_stopped()),
         };

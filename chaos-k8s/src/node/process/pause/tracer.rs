@@ -8,18 +8,20 @@ use std::ffi::CString;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chaos_core::units::ms;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::ptrace;
 use nix::sys::signal::{SIGCHLD, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::unistd::{Pid, setsid};
+use nix::unistd::{Pid, read, setsid};
 
 use super::hold::{Answer, Job};
 use super::look::{Thread, threads};
+use super::word::Until;
 use crate::node::process::identity::Identity;
 use crate::node::process::wait::BOUND;
 use crate::node::sys::tracee::{self, What};
@@ -43,6 +45,7 @@ fn run(job: Job) -> io::Result<ExitCode> {
     ends.add(SIGCHLD);
     ends.thread_block()?;
     let news = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+    let mut until = Until::new(job.lasting);
     let tracer = Tracer { process: job.process, news };
     let answer = tracer.catch();
     let mut line = serde_json::to_vec(&answer)?;
@@ -50,7 +53,7 @@ fn run(job: Job) -> io::Result<ExitCode> {
     io::stdout().write_all(&line)?;
     io::stdout().flush()?;
     if answer == Answer::Held {
-        while tracer.takes_news() && !tracer.is_told(PollTimeout::NONE) {}
+        while tracer.takes_news() && !tracer.is_told(until.left(), &mut until) && !until.left().is_zero() {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +88,8 @@ impl Tracer {
             if let Some(refused) = new.iter().find_map(|thread| self.seize(thread)) {
                 return refused;
             }
-            if new.is_empty() && self.is_told(PollTimeout::from(1u8)) {
+            // What it is told before it holds is that it shall not.
+            if new.is_empty() && self.is_told(ms(1), &mut Until::new(None)) {
                 return Answer::NotTraceable("the pause was taken back before it began".to_owned());
             }
         }
@@ -149,16 +153,28 @@ impl Tracer {
         }
     }
 
-    /// Waits for news or the end of who started us; true when it is the end.
-    fn is_told(&self, within: PollTimeout) -> bool {
+    /// Waits for news, words, or the end of who started us; true when it is the end.
+    fn is_told(&self, within: Duration, until: &mut Until) -> bool {
         let stdin = io::stdin();
         let mut ready = [
             PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.news.as_fd(), PollFlags::POLLIN),
         ];
+        // A little longer than a rounded time, so that it is over then.
+        let within = PollTimeout::try_from(within + ms(1)).unwrap_or(PollTimeout::MAX);
         match poll(&mut ready, within) {
-            // Nothing is ever written there: this is its end.
-            Ok(_) => ready[0].any().unwrap_or(true),
+            Ok(_) if !ready[0].any().unwrap_or(true) => false,
+            Ok(_) => {
+                let mut words = [0; 512];
+                match read(&stdin, &mut words) {
+                    Ok(length) if length > 0 => {
+                        until.hear(&String::from_utf8_lossy(&words[..length]));
+                        false
+                    }
+                    Err(Errno::EINTR) => false,
+                    _ => true,
+                }
+            }
             Err(Errno::EINTR) => false,
             // Rather the end of a fault than one that nobody can end.
             Err(_) => true,

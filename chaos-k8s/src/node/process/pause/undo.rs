@@ -33,7 +33,7 @@ pub struct Resume {
 impl Resume {
     /// Our tracer, when it holds the process.
     pub(super) fn tracer(&self, mark: RunId) -> Result<Option<Identity>> {
-        let name = Job { process: self.process, mark }.name();
+        let name = Job { process: self.process, mark, lasting: None }.name();
         let mut tracers: Vec<u32> = threads(self.process)?.list.iter().map(|thread| thread.tracer).collect();
         tracers.sort_unstable();
         tracers.dedup();
@@ -47,6 +47,7 @@ impl Resume {
     }
 
     async fn let_go(&self, node: &Node, mark: RunId) -> Result<()> {
+        node.in_force().lines().remove(&mark);
         let gone = until(node.chaos().clock(), BOUND, || match self.tracer(mark)? {
             None => Ok(true),
             Some(tracer) => tracer.send(Signal::KILL).map(|_| false),

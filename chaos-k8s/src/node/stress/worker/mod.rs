@@ -7,20 +7,21 @@ mod memory;
 mod noise;
 mod recent;
 mod tables;
+mod told;
 mod unnamed;
 
-use std::io::{BufRead, Write};
-use std::os::fd::AsFd;
+use std::io::{Stdin, Write};
 use std::process::exit;
 use std::time::{Duration, Instant};
 use std::{fs, io as std_io, panic, thread};
 
 use chaos_core::guardian::child;
 use chaos_core::units::ms;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
-use super::wire::{ASKED, Level, Orders, Said, VERSION, Work};
+use told::{Pipe, Told};
+
+use super::wire::{ASKED, Last, Level, Orders, Said, VERSION, Work};
 
 /// How often it says what it achieves.
 const SAYS: Duration = ms(500);
@@ -56,14 +57,15 @@ fn run() -> Result<()> {
         exit(1);
     }));
     say(&Said::Ready(VERSION));
-    let mut line = String::new();
-    std_io::stdin().lock().read_line(&mut line).map_err(|err| format!("no orders: {err}"))?;
-    if line.is_empty() {
-        return Ok(());
-    }
+    let mut pipe = Pipe::new(std_io::stdin());
+    let line = match pipe.next(after(u64::MAX)).map_err(|err| format!("no orders: {err}"))? {
+        Told::Line(line) => line,
+        Told::End | Told::Nothing => return Ok(()),
+    };
     let orders: Orders =
-        serde_json::from_str(&line).map_err(|err| format!("the orders cannot be read: {err}"))?;
-    let until = Instant::now() + Duration::from_millis(orders.ends_after_ms).min(LONGEST);
+        serde_json::from_slice(&line).map_err(|err| format!("the orders cannot be read: {err}"))?;
+    let most = after(orders.ends_after_ms.unwrap_or(u64::MAX));
+    let until = after(orders.lasting_ms).min(most);
     orders
         .cgroup
         .join()
@@ -73,7 +75,7 @@ fn run() -> Result<()> {
     let asked = orders.work.asked();
     let look = start(orders.work)?;
     spawn("says", move || tell(look, asked))?;
-    wait_for_end(until).map_err(|err| format!("the pipe cannot be watched: {err}"))
+    wait_for_end(&mut pipe, until, most).map_err(|err| format!("the pipe cannot be watched: {err}"))
 }
 
 fn start(work: Work) -> Result<Look> {
@@ -102,29 +104,23 @@ fn tell(mut look: Look, asked: u64) {
     }
 }
 
-/// Returns at the end of the pipe: the injector is dead or wants us to end; or when the time is over.
-fn wait_for_end(until: Instant) -> std_io::Result<()> {
-    let stdin = std_io::stdin();
-    let mut buffered = stdin.lock();
+/// Returns at the end of the pipe: the injector is dead or wants us to end; or when the time is over, which the injector may
+/// change, up to `most`.
+fn wait_for_end(pipe: &mut Pipe<Stdin>, mut until: Instant, most: Instant) -> std_io::Result<()> {
     loop {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Ok(());
-        }
-        let left = Timespec::try_from(left).map_err(|_| std_io::ErrorKind::InvalidInput)?;
-        match poll(&mut [PollFd::from_borrowed_fd(buffered.as_fd(), PollFlags::IN)], Some(&left)) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {
-                let told = buffered.fill_buf()?.len();
-                if told == 0 {
-                    return Ok(());
+        match pipe.next(until)? {
+            Told::Line(line) => {
+                if let Ok(Last(millis)) = serde_json::from_slice(&line) {
+                    until = after(millis).min(most);
                 }
-                buffered.consume(told);
             }
-            Err(rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+            Told::End | Told::Nothing => return Ok(()),
         }
     }
+}
+
+fn after(millis: u64) -> Instant {
+    Instant::now() + Duration::from_millis(millis).min(LONGEST)
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
