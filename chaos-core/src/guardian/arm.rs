@@ -37,7 +37,13 @@ impl Guardian {
         }
         let ledger = ledger.map(ledger_file).transpose()?.flatten();
         let count = entries.len();
-        let orders = Orders { lasting_ms: millis(lasting), limit_ms: millis(self.limit), ledger, entries };
+        let orders = Orders {
+            lasting_ms: millis(lasting),
+            limit_ms: millis(self.limit),
+            ends_injector: self.ends_injector,
+            ledger,
+            entries,
+        };
         let orders = line(&Order::Arm(orders))?;
         #[cfg(target_os = "linux")]
         if let Some(first) = &self.first {

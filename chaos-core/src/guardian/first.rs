@@ -26,7 +26,7 @@ use tokio::time::{Instant, sleep_until};
 use super::child;
 use super::log::Log;
 use super::revert::Outcome;
-use super::session::{Event, Pipes, serve};
+use super::session::{EndInjector, Event, Pipes, serve};
 use super::watch::spare_from_oom_killer;
 use super::within::{WITHIN, receive, send};
 use crate::error::{Error, Result};
@@ -74,6 +74,8 @@ enum Happened {
     Asked(Vec<OwnedFd>),
     /// It goes on long after it was told to end.
     Overdue,
+    /// It has let a deadline pass, and is to be ended for it.
+    Hangs,
 }
 
 /// What the program's undos are, once they are made.
@@ -124,6 +126,8 @@ impl First {
                         }
                     }
                     Some(Happened::Overdue) => self.tell_all(|| Event::Signal),
+                    // It is ours to reap, so the number is still its own.
+                    Some(Happened::Hangs) => drop(kill_process(self.child, Signal::KILL)),
                     Some(Happened::Asked(given)) => self.open(given),
                 }
             }
@@ -163,7 +167,9 @@ impl First {
             Ok(Some(Err(why))) => Err(Error::refused(format!("its undos cannot be made: {why}"))),
             _ => Err(Error::failed("its undos were never made")),
         };
-        self.sessions.spawn(serve(Pipes { orders, answers }, wakes, undos, log));
+        let to = self.to.clone();
+        let end_injector: EndInjector = Box::new(move || drop(to.send(Happened::Hangs)));
+        self.sessions.spawn(serve(Pipes { orders, answers }, wakes, undos, log, Some(end_injector)));
     }
 }
 

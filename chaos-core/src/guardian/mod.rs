@@ -83,6 +83,7 @@
 //!   sweep takes; so an undo is never reverted out of order with a run that lives.
 //! - Deadline or SIGTERM: reverted at once, though the injector lives. After a deadline it goes on watching: an injector
 //!   that wakes up and goes on is taken back when it dies.
+//! - A first process that [ends its injector](Guardian::ends_its_injector) kills it at the deadline, and reverts after its death.
 //! - Reverts are tried again, a bounded number of times; what is left is left in the ledger for a sweep.
 //! - Ctrl-C, a hang-up of the terminal and a signal to the injector's process group do not reach it: it has a session of
 //!   its own. Where the rights allow it is the last that the out-of-memory killer takes.

@@ -23,6 +23,7 @@ pub struct Guardian {
     pub(super) log: Option<PathBuf>,
     pub(super) limit: Duration,
     pub(crate) margin: Duration,
+    pub(super) ends_injector: bool,
     /// The first process, when this one runs below it.
     #[cfg(target_os = "linux")]
     pub(super) first: Option<std::sync::Arc<super::within::Control>>,
@@ -53,6 +54,7 @@ impl Guardian {
             log: None,
             limit: Self::LIMIT,
             margin: Self::MARGIN,
+            ends_injector: false,
             #[cfg(target_os = "linux")]
             first: None,
         }
@@ -86,6 +88,15 @@ impl Guardian {
     /// How long after the end of its fault it acts, when it was not told that all is put back.
     pub fn margin(mut self, margin: Duration) -> Self {
         self.margin = margin;
+        self
+    }
+
+    /// Past its deadline it kills the injector first, which is stopped or hangs: what the kernel owns ends with it, and that
+    /// nobody else can take back. For a program that is there for its faults and nothing else.
+    ///
+    /// Only [as the first process](Guardian::is_first_process), whose child the injector is; a sibling does not.
+    pub fn ends_its_injector(mut self) -> Self {
+        self.ends_injector = true;
         self
     }
 

@@ -15,6 +15,9 @@ use super::wire::{Answer, Order, Orders, VERSION, line};
 use crate::error::Result;
 use crate::ledger::Undos;
 
+/// How long a killed injector may take to end, before what it has in force is put back beside it.
+const ENDS: Duration = Duration::from_secs(2);
+
 /// Deadlines beyond this are as good as none, and tokio's clock cannot hold them all: a year.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -27,18 +30,23 @@ pub(super) struct Pipes {
 /// What wakes a session: its injector's orders, and what others send it.
 pub(super) type Wakes = (UnboundedSender<Event>, UnboundedReceiver<Event>);
 
+/// Kills the injector, where that can be done.
+pub(super) type EndInjector = Box<dyn Fn() + Send>;
+
 /// From the first word to the last.
 pub(super) async fn serve(
     pipes: Pipes,
     (to, mut events): Wakes,
     undos: impl AsyncFnOnce() -> Result<Undos>,
     log: Log,
+    end_injector: Option<EndInjector>,
 ) -> io::Result<Outcome> {
     let mut answers = File::from(pipes.answers);
     answer(&mut answers, &Answer::Ready(VERSION))?;
     read(pipes.orders, to)?;
     let Some(Event::Told(Order::Arm(first))) = events.recv().await else { return Ok(Outcome::Nothing) };
     let lasting = Duration::from_millis(first.lasting_ms);
+    let end_injector = end_injector.filter(|_| first.ends_injector);
     let held = match take_over(undos, first, log).await {
         Ok(held) => held,
         Err(why) => {
@@ -48,7 +56,7 @@ pub(super) async fn serve(
     };
     answer(&mut answers, &Answer::Armed(held.entries.len()))?;
     // Kept open: its end is how the injector sees ours.
-    let outcome = Watch { held, events, deadline: after(lasting) }.watch().await;
+    let outcome = Watch { held, events, deadline: after(lasting), end_injector }.watch().await;
     drop(answers);
     Ok(outcome)
 }
@@ -78,6 +86,7 @@ struct Watch {
     held: Held,
     events: UnboundedReceiver<Event>,
     deadline: Instant,
+    end_injector: Option<EndInjector>,
 }
 
 impl Watch {
@@ -87,6 +96,13 @@ impl Watch {
                 Ok(event) => event.unwrap_or(Event::Died),
                 Err(_) => {
                     self.held.log.tell("the deadline has passed");
+                    if let Some(end_injector) = self.end_injector.take() {
+                        self.held.log.tell("ends the injector");
+                        end_injector();
+                        // Its death is the next event.
+                        self.deadline = after(ENDS);
+                        continue;
+                    }
                     self.held.put_back().await;
                     // Its injector may wake up and go on: watched until it ends.
                     self.deadline = after(LONGEST);

@@ -33,7 +33,7 @@ fn try_run(undos: impl AsyncFnOnce() -> Result<Undos>) -> io::Result<Outcome> {
         let wakes = mpsc::unbounded_channel();
         // Before the first word: from then on a signal means revert.
         listen(&wakes.0)?;
-        serve(pipes, wakes, undos, Log::stderr()).await
+        serve(pipes, wakes, undos, Log::stderr(), None).await
     })
 }
 

@@ -33,6 +33,9 @@ pub(super) enum Order {
 pub(super) struct Orders {
     pub(super) lasting_ms: u64,
     pub(super) limit_ms: u64,
+    /// Past the deadline the injector is ended first.
+    #[serde(default)]
+    pub(super) ends_injector: bool,
     pub(super) ledger: Option<LedgerFile>,
     pub(super) entries: Vec<Entry>,
 }

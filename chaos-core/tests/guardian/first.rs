@@ -15,6 +15,7 @@ use crate::{AS_INIT, Test};
 pub(crate) const TESTS: &[Test] = &[
     ("the_first_process_takes_a_killed_injector_back", || each(killed)),
     ("the_first_process_takes_a_stopped_injector_back_at_the_deadline", || each(stopped)),
+    ("the_first_process_ends_a_stopped_injector_that_is_there_for_its_faults_alone", || each(ended)),
     ("the_first_process_passes_signals_on", || each(told)),
     ("an_injector_that_does_not_heed_sigterm_is_taken_back_meanwhile", || each(does_not_heed)),
     ("at_the_normal_end_the_first_process_ends_as_its_child_did", || each(normal_end)),
@@ -145,6 +146,18 @@ fn stopped(way: Way) {
     contained.outside.wait_for("reverted");
     contained.outside.tell();
     contained.ends_with(0);
+}
+
+fn ended(way: Way) {
+    let mut contained = Contained::new(way, "hold for 300 ms or be ended");
+    send(contained.injector, Signal::STOP);
+    contained.place.restored_after(Instant::now());
+    contained.ends_with(128 + 9);
+    contained.is_taken_back_by_first();
+    let log = contained.place.log();
+    let order = ["the deadline has passed", "ends the injector", "the injector died", "swept"];
+    let places: Vec<_> = order.iter().map(|word| log.find(word)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{log}");
 }
 
 fn told(way: Way) {

@@ -39,6 +39,10 @@ impl Injector {
             // Until told, or killed.
             "hold" => self.hold(secs(600), Guardian::MARGIN, || {}).await,
             "hold for 300 ms" => self.hold(ms(300), ms(200), || {}).await,
+            "hold for 300 ms or be ended" => {
+                let guardian = self.guardian.clone().ends_its_injector();
+                Self { guardian, ..self }.hold(ms(300), ms(200), || {}).await;
+            }
             "hold with children" => {
                 let before = bystander();
                 let mut after = None;

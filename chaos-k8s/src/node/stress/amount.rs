@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chaos_core::{Error, Percent, Result};
+use serde::{Deserialize, Serialize};
 
 use super::text;
 
@@ -16,10 +17,12 @@ use super::text;
 /// assert_eq!(half.to_string(), "50 %");
 /// # Ok::<(), chaos_core::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Kind", into = "Kind")]
 pub struct Amount(Kind);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Kind {
     Of(u64),
     Percent(Percent),
@@ -70,6 +73,22 @@ impl Amount {
                 number => Ok(number),
             },
         }
+    }
+}
+
+impl TryFrom<Kind> for Amount {
+    type Error = Error;
+    fn try_from(kind: Kind) -> Result<Self> {
+        match kind {
+            Kind::Of(number) => Self::of(number),
+            Kind::Percent(percent) => Self::percent(percent),
+        }
+    }
+}
+
+impl From<Amount> for Kind {
+    fn from(amount: Amount) -> Self {
+        amount.0
     }
 }
 

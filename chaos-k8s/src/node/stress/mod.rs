@@ -31,6 +31,8 @@
 //! All stressors of one injection at one target are in one cgroup of ours; where it lies, its [`Placement`], says whose
 //! limits they eat. Each stressor is a process of its own, so that one that is killed takes no other along.
 //!
+//! As data, for a file or an agent: [`Stress::into_data`] and serde.
+//!
 //! # Guarantees
 //! - They die with the program that started them, whatever killed it: by the parent-death signal, and by the end of their
 //!   pipe. What is left is an empty cgroup, which the sweep of a ledger removes.
@@ -47,6 +49,7 @@
 
 mod amount;
 mod crew;
+mod data;
 mod fault;
 mod hand;
 mod kind;
@@ -62,6 +65,7 @@ mod worker;
 
 pub use amount::Amount;
 pub(crate) use crew::Crews;
+pub use data::AnyKind;
 pub use kind::{
     Cpu, CpuLoad, Descriptors, Disk, Inodes, Io, Memory, Tasks, cpu, descriptors, disk, inodes, io, memory,
     tasks,

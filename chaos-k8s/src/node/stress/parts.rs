@@ -5,30 +5,43 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaos_core::Percent;
+use chaos_core::units::{duration, secs};
+use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::kind::CpuLoad;
 use super::text::{bytes, count};
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub(super) enum Part {
     Cpu {
         threads: u32,
+        #[serde(default = "whole")]
         load: Percent,
+        #[serde(default)]
         kind: CpuLoad,
     },
     Memory {
         amount: Amount,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         per_second: Option<u64>,
+        #[serde(default = "touched_every", with = "duration")]
         touched_every: Duration,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         cache_in: Option<PathBuf>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         oom_score_adj: Option<i32>,
     },
     Io {
         dir: PathBuf,
+        #[serde(default)]
         read: u64,
+        #[serde(default)]
         written: u64,
+        #[serde(default)]
         synced: u64,
+        #[serde(default = "file_size")]
         file: u64,
     },
     Descriptors {
@@ -45,6 +58,20 @@ pub(super) enum Part {
         dir: PathBuf,
         amount: Amount,
     },
+}
+
+fn whole() -> Percent {
+    Percent::ALL
+}
+
+/// How often memory is touched again, unless said otherwise.
+pub(super) fn touched_every() -> Duration {
+    secs(1)
+}
+
+/// How long the files of transfers are, unless said otherwise.
+pub(super) fn file_size() -> u64 {
+    64 << 20
 }
 
 impl Part {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chaos_core::Result;
+use serde::{Deserialize, Serialize};
 
 use crate::node::Cgroup;
 use crate::node::cgroup::Dirs;
@@ -14,7 +15,8 @@ use crate::node::cgroup::Dirs;
 /// | `Inside` | the target's limits: a container's own quota and memory; for [`Node::host`](crate::Node::host) the host's |
 /// | `Beside` | the limits of what the target is in: the pod's, which has some only when every container has |
 /// | `Host` | the host's; no container's |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Placement {
     /// A child of the target's cgroup.
     #[default]

@@ -23,7 +23,7 @@ use super::placement::Placement;
 /// # Ok::<(), chaos_core::Error>(())
 /// ```
 #[must_use = "nothing is under stress until it is injected"]
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stress<K> {
     pub(super) parts: Vec<Part>,
     placement: Option<Placement>,
@@ -36,18 +36,23 @@ impl<K> Stress<K> {
     pub const ENDS_AFTER: Duration = secs(3600);
 
     pub(super) fn of(part: Part) -> Self {
-        Self { parts: vec![part], placement: None, ends_after: None, last: PhantomData }
+        Self::with(vec![part], None, None)
+    }
+
+    pub(super) fn with(parts: Vec<Part>, placement: Option<Placement>, ends_after: Option<Duration>) -> Self {
+        Self { parts, placement, ends_after, last: PhantomData }
+    }
+
+    /// Placement and end, where some were said.
+    pub(super) fn said(&self) -> (Option<Placement>, Option<Duration>) {
+        (self.placement, self.ends_after)
     }
 
     /// This and `other`, in one injection. Placement and end are those of `other` where it says some.
     pub fn and<L>(mut self, other: Stress<L>) -> Stress<L> {
         self.parts.extend(other.parts);
-        Stress {
-            parts: self.parts,
-            placement: other.placement.or(self.placement),
-            ends_after: other.ends_after.or(self.ends_after),
-            last: PhantomData,
-        }
+        let placement = other.placement.or(self.placement);
+        Stress::with(self.parts, placement, other.ends_after.or(self.ends_after))
     }
 
     /// Whose limits are eaten; [`Placement::Inside`] unless said.

@@ -30,6 +30,7 @@ use std::fs::{self, File};
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target};
+use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
 use super::once;
@@ -59,13 +60,15 @@ pub fn stop() -> Pause {
     Pause { way: Way::Stop }
 }
 
-/// A process stands still: made by [`pause`] and [`stop`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A process stands still: made by [`pause`] and [`stop`]; as data `"trace"`, `"trace-or-stop"` or `"stop"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Pause {
     way: Way,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 enum Way {
     Trace,
     TraceOrStop,

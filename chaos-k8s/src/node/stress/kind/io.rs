@@ -6,7 +6,7 @@ use chaos_core::Result;
 
 use super::not_zero;
 use crate::node::stress::Stress;
-use crate::node::stress::parts::Part;
+use crate::node::stress::parts::{Part, file_size};
 
 /// Disk transfers, as a kind of [`Stress`].
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub enum Io {}
 /// # Ok::<(), chaos_core::Error>(())
 /// ```
 pub fn io(dir: impl AsRef<Path>) -> Stress<Io> {
-    Stress::of(Part::Io { dir: dir.as_ref().to_owned(), read: 0, written: 0, synced: 0, file: 64 << 20 })
+    Stress::of(Part::Io { dir: dir.as_ref().to_owned(), read: 0, written: 0, synced: 0, file: file_size() })
 }
 
 impl Stress<Io> {

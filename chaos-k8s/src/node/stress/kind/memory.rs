@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 
 use super::not_zero;
-use crate::node::stress::parts::Part;
+use crate::node::stress::parts::{self, Part};
 use crate::node::stress::{Amount, Stress};
 
 /// Memory, as a kind of [`Stress`].
@@ -28,7 +27,7 @@ pub fn memory(amount: Amount) -> Stress<Memory> {
     Stress::of(Part::Memory {
         amount,
         per_second: None,
-        touched_every: secs(1),
+        touched_every: parts::touched_every(),
         cache_in: None,
         oom_score_adj: None,
     })
