@@ -39,6 +39,11 @@ const TASKS: &[Task] = &[
         "run the kernel tests on Debian's kernels, emulated: [PROGRAM...] [-- WORDS]",
         With(kernel::matrix),
     ),
+    (
+        "crash",
+        "kill injector, guardian and sweep at every call that changes something, on both kernels: [WORD]",
+        With(kernel::crash),
+    ),
     ("loom", "check arm, revert and decide against each other, in every interleaving", Plain(test::loom)),
     ("features", "build each feature of each crate alone, and none", Plain(ci::features)),
     ("examples", "run every example to its end", Plain(test::examples)),

@@ -5,6 +5,7 @@
 //! cargo xtask kernel net stress           two of them
 //! cargo xtask kernel net -- delay         the tests of one whose names hold a word
 //! cargo xtask matrix                      the same, on Debian's kernels, emulated
+//! cargo xtask crash                       one of them, `crash`, at every moment there is and not at some of them
 //! ```
 
 mod outcome;
@@ -29,6 +30,13 @@ pub fn matrix(args: &[String]) -> Result {
     let (names, words) = split(args);
     let programs = program::build(&["-p", "chaos-k8s"], names)?;
     run_on(place::debian()?, &programs, words)
+}
+
+/// Every moment at which injector, guardian or sweep can die, on this machine's kernel and under User-Mode Linux.
+pub fn crash(args: &[String]) -> Result {
+    let programs = program::build(&["-p", "chaos-k8s"], &["crash".to_owned()])?;
+    let places = [Place::machine()].into_iter().chain(place::uml()?);
+    run_on(places.map(|place| place.patient_with("CHAOS_CRASH_ALL", "1")), &programs, args)
 }
 
 /// Under User-Mode Linux alone: `selection` are the arguments of `cargo test` that have run them on this machine's kernel,

@@ -21,12 +21,15 @@ const EMULATED_BOUND: Duration = Duration::from_secs(40 * 60);
 /// Debian's suites with the kernels that they stand for: 6.1, 6.12, and the newest.
 const SUITES: [&str; 3] = ["bookworm", "trixie", "sid"];
 
+/// For a program that tries everything there is to try.
+const PATIENT_BOUND: Duration = Duration::from_secs(3 * 60 * 60);
+
 /// A kernel.
 pub struct Place {
     pub name: String,
-    /// What comes before the program on the command line.
+    /// What comes before the program on the command line, up to how long it may take; empty on this machine's kernel.
     runner: Vec<OsString>,
-    is_guest: bool,
+    environment: Vec<(&'static str, &'static str)>,
     bound: Duration,
 }
 
@@ -36,31 +39,37 @@ impl Place {
         Self {
             name: format!("this machine ({})", release.trim()),
             runner: Vec::new(),
-            is_guest: false,
+            environment: Vec::new(),
             bound: BOUND,
         }
     }
 
+    /// With this variable for the programs, and hours for them.
+    pub fn patient_with(mut self, variable: &'static str, value: &'static str) -> Self {
+        self.environment.push((variable, value));
+        self.bound = PATIENT_BOUND;
+        self
+    }
+
     fn guest(name: String, script: &str, more: &[&str], bound: Duration) -> Self {
-        let limit = bound.as_secs().to_string();
-        let options = ["--ro", "--timeout", &limit];
-        let words = options.iter().chain(more).chain(&["--"]).map(OsString::from);
+        let words = ["--ro"].iter().chain(more).map(OsString::from);
         let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
-        Self { name, runner, is_guest: true, bound }
+        Self { name, runner, environment: vec![("CHAOS_REQUIRE", GUEST_REQUIRES)], bound }
     }
 
     /// Runs a program to its end, shows what it prints, and says what came of it.
     pub fn run(&self, program: &Program, words: &[String]) -> Result<Outcome> {
+        let is_guest = !self.runner.is_empty();
         let mut line = self.runner.clone();
+        if is_guest {
+            line.extend(["--timeout", &self.bound.as_secs().to_string(), "--"].map(OsString::from));
+        }
         line.push(program.path.clone().into_os_string());
         line.extend(words.iter().map(OsString::from));
         let mut command = command(&line[0]);
-        command.args(&line[1..]);
-        if self.is_guest {
-            command.env("CHAOS_REQUIRE", GUEST_REQUIRES);
-        }
+        command.args(&line[1..]).envs(self.environment.iter().copied());
         // A guest ends by its own limit first, and says so.
-        let bound = if self.is_guest { self.bound + Duration::from_secs(60) } else { self.bound };
+        let bound = if is_guest { self.bound + Duration::from_secs(60) } else { self.bound };
         let outcome = outcome::of(&mut command, program.name, &self.name, bound)?;
         Ok(if words.is_empty() { outcome.must_have_tests() } else { outcome })
     }
