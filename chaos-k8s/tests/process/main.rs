@@ -8,9 +8,15 @@ mod clocks;
 #[cfg(target_os = "linux")]
 mod deaths;
 #[cfg(target_os = "linux")]
+#[path = "../stress/group.rs"]
+#[allow(dead_code, reason = "shared with the tests of stress")]
+mod group;
+#[cfg(target_os = "linux")]
 mod injector;
 #[cfg(target_os = "linux")]
 mod lists;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(target_os = "linux")]
 mod pauses;
 #[cfg(target_os = "linux")]
@@ -36,7 +42,15 @@ fn main() -> std::process::ExitCode {
     if injector::run_if_asked(&guardian) {
         return std::process::ExitCode::SUCCESS;
     }
-    support::run(&[signals::TESTS, lists::TESTS, pauses::TESTS, deaths::TESTS, clocks::TESTS, rights::TESTS])
+    support::run(&[
+        signals::TESTS,
+        lists::TESTS,
+        pauses::TESTS,
+        deaths::TESTS,
+        memory::TESTS,
+        clocks::TESTS,
+        rights::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]

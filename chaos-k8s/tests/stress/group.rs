@@ -67,6 +67,13 @@ impl Group {
         fs::write(self.dir("memory").join(file), bytes.to_string()).unwrap();
     }
 
+    /// How many of its processes the out-of-memory killer took.
+    #[allow(dead_code, reason = "for the tests of processes")]
+    pub(crate) fn oom_kills(&self) -> u64 {
+        let file = if self.v2 { "memory.events" } else { "memory.oom_control" };
+        field(&self.dir("memory").join(file), "oom_kill ")
+    }
+
     /// In percent of one processor.
     pub(crate) fn limit_cpu(&self, percent: u32) {
         let quota = percent * 1000;
