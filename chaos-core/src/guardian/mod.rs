@@ -73,9 +73,10 @@
 //! first process   guardian: holds undos, passes signals on, takes the ends of orphans ---- reverts -> exit as the child
 //!   child         this program: inject ... (revert) ... killed, OOM, exit ----------------^
 //! ```
-//! What even that does not cover: the container killed whole (`docker kill`, a pod deleted without grace or past it, a
-//! cgroup with `memory.oom.group`, the node's power). What the kernel does not own is then in force until a sweep of the
-//! ledger, which must lie outside of the container, and the plan says so.
+//! What even that does not cover: the container killed whole (`docker kill`, a pod deleted without grace or past it, the
+//! node's power; out of memory under `memory.oom.group`, as Kubernetes has it, where the guardian lacks CAP_SYS_RESOURCE).
+//! What the kernel does not own is then in force until a sweep of the ledger, which must lie outside of the container, and
+//! the plan says so.
 //!
 //! # Guarantees
 //! - No effect begins before the guardian has said that it holds every undo, knows its kind and can read its data.
@@ -86,7 +87,9 @@
 //! - A first process that [ends its injector](Guardian::ends_its_injector) kills it at the deadline, and reverts after its death.
 //! - Reverts are tried again, a bounded number of times; what is left is left in the ledger for a sweep.
 //! - Ctrl-C, a hang-up of the terminal and a signal to the injector's process group do not reach it: it has a session of
-//!   its own. Where the rights allow it is the last that the out-of-memory killer takes.
+//!   its own.
+//! - It is in the cgroup of its injector. With CAP_SYS_RESOURCE the out-of-memory killer never takes it (an oom_score_adj of
+//!   -1000), `memory.oom.group` included; without, the killer takes the larger of the two first, as a rule the injector.
 //! - The pipe's ends are closed in every other child of the injector (`O_CLOEXEC`), so that none keeps the guardian
 //!   waiting.
 //!

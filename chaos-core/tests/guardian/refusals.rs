@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use chaos_core::units::secs;
-use chaos_core::{BlastRadius, Chaos, Error, Fault, Guardian, Ledger, Mode, Targets, Undos};
+use chaos_core::{BlastRadius, Chaos, Error, Experiment, Fault, Guardian, Ledger, Mode, Targets, Undos};
 
 use crate::LACKS_THE_LINE;
 use crate::Test;
@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_guardian_that_does_not_know_the_kind_is_refused", unknown_kind),
     ("a_fault_that_needs_a_guardian_is_refused_without_one", without_a_guardian),
     ("a_guardian_does_not_start_guardians", no_second_generation),
+    ("a_plan_names_what_a_guardian_does_not_cover", planned),
 ];
 
 fn inject(place: &Place, guardian: Option<Guardian>) -> Error {
@@ -80,4 +81,22 @@ fn no_second_generation() {
     assert!(place.is_restored() && place.reverted_by().is_empty());
     let generations = std::fs::read_to_string(place.log_of_starts()).unwrap();
     assert_eq!(generations.lines().count(), 2, "the injector, and what it took for a guardian");
+}
+
+fn planned() {
+    let place = Place::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let plan = runtime.block_on(async {
+        let undos = Undos::none().with::<Held>(()).unwrap();
+        let experiment = Experiment::new(&Chaos::seeded(7), "somebody takes it back")
+            .fault(Wrong("wrong").on(Targets::one(File(place.file(0))), Mode::ALL))
+            .blast_radius(BlastRadius::count(1).unwrap())
+            .lasting(secs(1))
+            .ledger(Ledger::in_memory(undos));
+        experiment.plan().await.unwrap().to_string()
+    });
+    assert!(
+        plan.contains("taken back by: guardian; by the next sweep, if its container is killed whole"),
+        "{plan}"
+    );
 }
