@@ -20,6 +20,9 @@ const JOB: &str = "CHAOS_TEST_CRASH_JOB";
 /// How the directories begin that have a ledger in them.
 pub(crate) const HOME: &str = "chaos-crash-home-";
 
+/// What the stressors hold, in bytes.
+pub(crate) const MEMORY: u64 = 8 << 20;
+
 /// What a process is there for.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Job {
@@ -92,7 +95,7 @@ async fn inject(wanted: Wanted, home: &Path, hold: bool, guardian: &Guardian) ->
             chaos.inject(fault.on(Targets::one(node.namespace_at(namespace)?), Mode::ALL), radius)
         }
         Wanted::Stress { cgroup } => {
-            let stress = stress::cpu(1)?.and(stress::memory(Amount::of(8 << 20)?)).ends_after(secs(600));
+            let stress = stress::cpu(1)?.and(stress::memory(Amount::of(MEMORY)?)).ends_after(secs(600));
             chaos.inject(stress.on(Targets::one(node.cgroup_at(cgroup)?), Mode::ALL), radius)
         }
         Wanted::Pause { pid } => {

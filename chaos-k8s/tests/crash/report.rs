@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::sample;
+
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static ROWS: Mutex<Vec<Row>> = Mutex::new(Vec::new());
 
@@ -79,6 +81,10 @@ pub(crate) fn row(row: Row) {
     // Processes run side by side, so that not everything happens each time.
     let (fault, dying, tried, missed) = (row.fault, row.dying, row.tried, row.missed);
     assert!(missed <= tried.max(3), "{fault}, {dying}: {missed} moments did not come, {tried} did");
+    if sample::is_all() {
+        // It takes long until the table comes.
+        println!("{}", row.cells().join(" | "));
+    }
     ROWS.lock().unwrap().push(row);
 }
 

@@ -8,9 +8,14 @@ const SOME: usize = 6;
 /// Replays a sample.
 const SEED: &str = "CHAOS_CRASH_SEED";
 
+/// Whether every moment is tried.
+pub(crate) fn is_all() -> bool {
+    std::env::var_os("CHAOS_CRASH_ALL").is_some()
+}
+
 /// Numbers of moments, of so many.
 pub(crate) fn of(fault: &str, dying: &str, count: usize) -> Vec<usize> {
-    if std::env::var_os("CHAOS_CRASH_ALL").is_some() {
+    if is_all() {
         return (0..count).collect();
     }
     // Odd, so that before and after, and both signals, take turns.

@@ -113,6 +113,12 @@ impl Group {
         number(&self.dir("memory").join(if self.v2 { "memory.current" } else { "memory.usage_in_bytes" }))
     }
 
+    /// Bytes of it that belong to processes, and not to files.
+    #[allow(dead_code, reason = "for the tests of crashes")]
+    pub(crate) fn memory_of_processes(&self) -> u64 {
+        field(&self.dir("memory").join("memory.stat"), if self.v2 { "anon " } else { "total_rss " })
+    }
+
     pub(crate) fn tasks(&self) -> u64 {
         number(&self.dir("pids").join("pids.current"))
     }

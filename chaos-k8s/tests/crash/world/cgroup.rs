@@ -7,7 +7,7 @@ use chaos_core::units::{ms, us};
 
 use super::World;
 use crate::group::Group;
-use crate::injector::Wanted;
+use crate::injector::{MEMORY, Wanted};
 
 pub(crate) struct Stressed {
     group: Group,
@@ -24,9 +24,9 @@ impl World for Stressed {
         Wanted::Stress { cgroup: self.group.main() }
     }
 
-    /// Somebody works in it.
+    /// Somebody works in it, or holds memory.
     fn feels(&mut self) -> bool {
-        !self.group.pids_below().is_empty()
+        !self.group.pids_below().is_empty() || self.group.memory_of_processes() > MEMORY / 2
     }
 
     fn relieved(&mut self, since: Instant, bound: Duration) -> Option<Duration> {
