@@ -99,10 +99,12 @@ fn times(times: &[Duration]) -> String {
 }
 
 pub(crate) fn print() {
-    let (lines, rows) = (LINES.lock().unwrap(), ROWS.lock().unwrap());
+    let (lines, mut rows) = (LINES.lock().unwrap(), ROWS.lock().unwrap());
     if rows.is_empty() {
         return;
     }
+    // Faults are tried side by side.
+    rows.sort_by_key(|row| row.fault);
     for line in lines.iter() {
         println!("{line}");
     }
