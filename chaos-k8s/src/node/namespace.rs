@@ -1,11 +1,15 @@
 //! [`Namespace`]: a network namespace as a target.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chaos_core::{Error, Result, Target};
+use nix::ifaddrs::getifaddrs;
+use nix::sys::socket::SockaddrStorage;
 use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +75,26 @@ impl Namespace {
         Ok(Self { node: node.clone(), file: Arc::new(file), id, origin, is_own })
     }
 
+    /// Its number in nsfs, as in `net:[4026532289]`.
+    pub fn inode(&self) -> u64 {
+        self.id.inode()
+    }
+
+    /// The addresses of its devices, loopback's too.
+    ///
+    /// # Errors
+    /// No right to enter it.
+    pub fn addresses(&self) -> Result<BTreeSet<IpAddr>> {
+        netns::inside(&self.file, || {
+            let listed = getifaddrs().map_err(io::Error::from)?;
+            let address = |address: SockaddrStorage| {
+                let four = address.as_sockaddr_in().map(|four| IpAddr::V4(four.ip()));
+                four.or_else(|| address.as_sockaddr_in6().map(|six| IpAddr::V6(six.ip())))
+            };
+            Ok(listed.filter_map(|device| address(device.address?)).collect())
+        })
+    }
+
     pub(crate) fn node(&self) -> &Node {
         &self.node
     }
@@ -123,6 +147,8 @@ mod tests {
         let on_purpose = node.own_namespace().unwrap();
         assert_eq!(on_purpose.protected(), None);
         assert_eq!(by_pid.id(), on_purpose.id());
+        assert_eq!(on_purpose.id(), format!("net:[{}]", on_purpose.inode()));
+        assert!(on_purpose.addresses().unwrap().contains(&IpAddr::from([127, 0, 0, 1])));
     }
 
     #[test]

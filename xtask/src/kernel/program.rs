@@ -8,7 +8,7 @@ use crate::Result;
 use crate::cargo::{output, root};
 
 /// The one list of them: `chaos-k8s/tests/NAME/main.rs`.
-const PROGRAMS: [&str; 7] = ["kernel", "net", "dns", "own", "stress", "process", "crash"];
+const PROGRAMS: [&str; 8] = ["kernel", "net", "dns", "own", "stress", "process", "crash", "agent"];
 
 /// A test program that was built.
 pub struct Program {

@@ -13,9 +13,21 @@ const SHORT: usize = 12;
 
 /// At least the first 12 characters of a container's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ContainerId(String);
+pub(crate) struct ContainerId(String);
 
 impl ContainerId {
+    /// Refuses a beginning, which may come to be that of another container too.
+    #[cfg(feature = "agent")]
+    pub(crate) fn must_be_whole(&self) -> Result<()> {
+        match self.0.len() {
+            WHOLE => Ok(()),
+            _ => Err(Error::invalid(format!(
+                "{} is the beginning of a container id: write all {WHOLE} characters",
+                self.0
+            ))),
+        }
+    }
+
     /// The whole id, when this path of a cgroup is the container's or one below it.
     ///
     /// | written by | last part of the container's path |
@@ -24,7 +36,7 @@ impl ContainerId {
     /// | cgroupfs: CRI-O, Podman | `crio-<id>`, `libpod-<id>` |
     /// | systemd | `cri-containerd-<id>.scope`, `crio-<id>.scope`, `docker-<id>.scope`, `libpod-<id>.scope` |
     /// | containerd told `systemd`, with a cgroupfs runtime | `<slice>:cri-containerd:<id>` |
-    pub(super) fn found_in(&self, path: &Path) -> Option<String> {
+    pub(crate) fn found_in(&self, path: &Path) -> Option<String> {
         path.components().find_map(|part| {
             let part = part.as_os_str().to_str()?;
             let part = part.strip_suffix(".scope").unwrap_or(part);

@@ -46,6 +46,8 @@ mod wait;
 use chaos_core::{Result, Undos};
 
 pub use clock::{ClockOffset, Shift, clock_offset};
+#[cfg(feature = "agent")]
+pub(crate) use container::ContainerId;
 pub(crate) use in_force::InForce;
 pub use once::{Signals, kill, signal, terminate};
 pub use pause::{Pause, Resume, pause, stop};

@@ -64,6 +64,21 @@ impl<K> Stress<K> {
     }
 }
 
+#[cfg(feature = "agent")]
+impl<K> Stress<K> {
+    /// Whether it is put where no container's limits hold.
+    pub(crate) fn is_on_the_host(&self) -> bool {
+        self.placement() == Placement::Host
+    }
+
+    /// Whether a stressor asks to be spared by the out-of-memory killer, at least a little.
+    pub(crate) fn is_spared(&self) -> bool {
+        let score =
+            |part: &Part| matches!(part, Part::Memory { oom_score_adj: Some(score), .. } if *score < 1000);
+        self.parts.iter().any(score)
+    }
+}
+
 fn checked(part: Part) -> Result<Part> {
     match &part {
         Part::Cpu { threads, load, .. } => {

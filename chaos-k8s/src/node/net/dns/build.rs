@@ -96,6 +96,12 @@ impl DnsFault {
         self.servers.iter().try_for_each(|server| super::servers::check(*server))
     }
 
+    /// The servers that were named.
+    #[cfg(feature = "agent")]
+    pub(crate) fn servers(&self) -> &[IpAddr] {
+        &self.servers
+    }
+
     /// Whether it is for queries of this name and type.
     pub(super) fn matches(&self, name: &str, kind: QueryType) -> bool {
         let can = self.effect.types().is_none_or(|can| can.contains(&kind));

@@ -27,9 +27,13 @@ mod undo;
 mod word;
 
 use std::fs::{self, File};
+use std::io;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target};
+use nix::errno::Errno;
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use super::identity::Identity;
@@ -80,6 +84,14 @@ impl Pause {
     #[must_use]
     pub fn or_stop(self) -> Self {
         Self { way: if self.way == Way::Trace { Way::TraceOrStop } else { self.way } }
+    }
+}
+
+#[cfg(feature = "agent")]
+impl Pause {
+    /// Whether it may come to tracing, and whether to SIGSTOP.
+    pub(crate) fn ways(&self) -> (bool, bool) {
+        (self.way != Way::Stop, self.way != Way::Trace)
     }
 }
 
@@ -191,10 +203,18 @@ fn is_traceable(process: Identity, threads: &[Thread]) -> Result<()> {
     if scope() > 0 && !may {
         return Err(not_traceable(process, "no CAP_SYS_PTRACE"));
     }
-    // The kernel asks for this what it asks for ptrace, security modules included (proc_pid_mem(5)).
-    match File::open(format!("/proc/{}/mem", process.pid)) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(not_traceable(process, &error.to_string())),
+    may_attach(process.pid).map_err(|error| not_traceable(process, &error.to_string()))
+}
+
+/// The kernel asks for a read of another's memory what it asks for ptrace, security modules included
+/// (process_vm_readv(2)), and asks before it looks at the address. To open `/proc/PID/mem` needs rights to that file too.
+fn may_attach(pid: u32) -> io::Result<()> {
+    let Ok(number) = i32::try_from(pid) else { return Err(io::ErrorKind::InvalidInput.into()) };
+    let nothing = RemoteIoVec { base: 0, len: 1 };
+    match process_vm_readv(Pid::from_raw(number), &mut [io::IoSliceMut::new(&mut [0])], &[nothing]) {
+        Ok(_) | Err(Errno::EFAULT) => Ok(()),
+        Err(Errno::ENOSYS) => File::open(format!("/proc/{pid}/mem")).map(drop),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -1,0 +1,151 @@
+//! [`FaultData`]: what an item does, in the data forms of the engines.
+
+use std::time::Duration;
+
+use chaos_core::units::duration::{self, brief};
+use chaos_core::{Error, Fault, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::node::net::{DnsFault, Effect, NetFault, NetRule};
+use crate::node::process::{self, Pause, Signal};
+use crate::node::stress::{AnyKind, Stress};
+
+/// A fault as data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum FaultData {
+    /// On packets.
+    Network(NetRule),
+    /// On names.
+    Dns(DnsFault),
+    /// Processor time, memory, transfers, disk space, tables.
+    Stress(Stress<AnyKind>),
+    /// A signal, once or at an interval.
+    Signal(SignalData),
+    /// Processes stand still.
+    Pause(Pause),
+}
+
+/// A signal as data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SignalData {
+    /// Which.
+    pub signal: Signal,
+    /// Again at this interval; once unless said.
+    #[serde(default, with = "duration::option", skip_serializing_if = "Option::is_none")]
+    pub every: Option<Duration>,
+}
+
+impl FaultData {
+    pub(super) fn check(&self) -> Result<()> {
+        match self {
+            Self::Network(rule) => rule.effect.check(),
+            Self::Dns(dns) => dns.check(),
+            Self::Stress(_) | Self::Pause(_) => Ok(()),
+            Self::Signal(data) => {
+                let once = process::signal(data.signal)?;
+                data.every.map_or(Ok(()), |every| once.every(every).map(drop))
+            }
+        }
+    }
+
+    /// Whether what it did once is done, and nothing is left to take back.
+    pub fn is_once(&self) -> bool {
+        matches!(self, Self::Signal(SignalData { every: None, .. }))
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Network(_) => "a network fault",
+            Self::Dns(_) => "a DNS fault",
+            Self::Stress(_) => "stress",
+            Self::Signal(_) => "a signal",
+            Self::Pause(_) => "a pause",
+        }
+    }
+
+    pub(super) fn acts_on(&self) -> &'static str {
+        match self {
+            Self::Network(_) | Self::Dns(_) => "a network",
+            Self::Stress(_) => "a cgroup",
+            Self::Signal(_) | Self::Pause(_) => "processes",
+        }
+    }
+}
+
+/// As plans and reports say it.
+impl std::fmt::Display for FaultData {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Network(rule) => rule.fmt(f),
+            Self::Dns(dns) => dns.fmt(f),
+            Self::Stress(stress) => f.write_str(&stress.describe()),
+            Self::Signal(SignalData { signal, every: None }) => write!(f, "{signal} once"),
+            Self::Signal(SignalData { signal, every: Some(every) }) => {
+                write!(f, "{signal} every {}", brief(*every))
+            }
+            Self::Pause(pause) => f.write_str(&pause.describe()),
+        }
+    }
+}
+
+impl From<NetRule> for FaultData {
+    fn from(rule: NetRule) -> Self {
+        Self::Network(rule)
+    }
+}
+
+impl<E: Into<Effect>> From<NetFault<E>> for FaultData {
+    fn from(fault: NetFault<E>) -> Self {
+        Self::Network(fault.into_rule())
+    }
+}
+
+impl From<DnsFault> for FaultData {
+    fn from(fault: DnsFault) -> Self {
+        Self::Dns(fault)
+    }
+}
+
+impl<K> From<Stress<K>> for FaultData {
+    fn from(stress: Stress<K>) -> Self {
+        Self::Stress(stress.into_data())
+    }
+}
+
+impl From<SignalData> for FaultData {
+    fn from(signal: SignalData) -> Self {
+        Self::Signal(signal)
+    }
+}
+
+impl From<Pause> for FaultData {
+    fn from(pause: Pause) -> Self {
+        Self::Pause(pause)
+    }
+}
+
+impl SignalData {
+    /// This signal once.
+    pub fn once(signal: Signal) -> Self {
+        Self { signal, every: None }
+    }
+
+    /// This signal again and again.
+    ///
+    /// # Errors
+    /// An interval of zero, SIGKILL, and signals that stop a process.
+    pub fn every(signal: Signal, interval: Duration) -> Result<Self> {
+        process::signal(signal)?.every(interval)?;
+        Ok(Self { signal, every: Some(interval) })
+    }
+}
+
+impl TryFrom<&SignalData> for process::Signals {
+    type Error = Error;
+    fn try_from(data: &SignalData) -> Result<Self> {
+        process::signal(data.signal)
+    }
+}

@@ -1,0 +1,217 @@
+//! [`Kept`]: how far an agent got, in a directory that outlives its process. The undos are not here, but in the ledger
+//! beside it.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chaos_core::ledger::RunId;
+use chaos_core::{Error, Result};
+use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use crate::agent::spec::Spec;
+use crate::agent::status::Ending;
+
+const FILE: &str = "agent.json";
+const NEW_FILE: &str = "agent.json.new";
+const LEDGER: &str = "ledger";
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// The node's clock that nobody sets and that goes on over the starts of a process (clock_gettime(2), `CLOCK_MONOTONIC`).
+pub(super) fn monotonic() -> Result<Duration> {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map_err(io::Error::from)?;
+    Ok(now.into())
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Written {
+    run: RunId,
+    boot: String,
+    /// On the monotonic clock of that boot.
+    begun: Duration,
+    until: Duration,
+    starts: u32,
+    /// Items that happen once, and have begun to.
+    once: BTreeSet<u32>,
+    ended: Option<Ending>,
+}
+
+/// How far it got.
+#[derive(Debug)]
+pub(super) struct Kept {
+    dir: Option<PathBuf>,
+    written: Written,
+    is_other_boot: bool,
+}
+
+impl Kept {
+    /// Reads what the start before has left, and notes this one.
+    ///
+    /// # Errors
+    /// The directory cannot be used, or belongs to another run.
+    pub(super) fn open(spec: &Spec) -> Result<Self> {
+        let now = monotonic()?;
+        let boot = fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+        let fresh = Written {
+            run: spec.run,
+            boot,
+            begun: now,
+            until: now + spec.lasting,
+            starts: 0,
+            once: BTreeSet::new(),
+            ended: None,
+        };
+        let dir = spec.kept_in.clone();
+        let before = dir.as_deref().map(read).transpose()?.flatten();
+        let mut kept = match before {
+            None => Self { dir, written: fresh, is_other_boot: false },
+            Some(before) if before.run != spec.run => {
+                return Err(Error::refused(format!(
+                    "{} is of run {}: give each run a directory of its own",
+                    dir.unwrap_or_default().join(FILE).display(),
+                    before.run
+                )));
+            }
+            Some(before) => {
+                let is_other_boot = before.boot != fresh.boot || before.boot.is_empty();
+                Self { dir, written: before, is_other_boot }
+            }
+        };
+        kept.written.starts += 1;
+        kept.write()?;
+        Ok(kept)
+    }
+
+    /// Where the ledger is.
+    pub(super) fn ledger(&self) -> Option<PathBuf> {
+        self.dir.as_ref().map(|dir| dir.join(LEDGER))
+    }
+
+    pub(super) fn restarts(&self) -> u32 {
+        self.written.starts - 1
+    }
+
+    /// How a start before has ended: then there is nothing more to do.
+    pub(super) fn ended(&self) -> Option<Ending> {
+        self.written.ended
+    }
+
+    /// Whether the node was started anew since: then its clock began anew as well, and nobody knows what is left.
+    pub(super) fn is_other_boot(&self) -> bool {
+        self.is_other_boot
+    }
+
+    /// When it began, on the monotonic clock.
+    pub(super) fn begun(&self) -> Duration {
+        self.written.begun
+    }
+
+    /// When its time is over, on the monotonic clock.
+    pub(super) fn until(&self) -> Duration {
+        self.written.until
+    }
+
+    pub(super) fn extend(&mut self, until: Duration) -> Result<()> {
+        self.written.until = until;
+        self.write()
+    }
+
+    pub(super) fn was_done(&self, item: u32) -> bool {
+        self.written.once.contains(&item)
+    }
+
+    /// To be called before an item is done that happens once.
+    pub(super) fn done(&mut self, item: u32) -> Result<()> {
+        self.written.once.insert(item);
+        self.write()
+    }
+
+    /// A start after this one has nothing to do.
+    pub(super) fn end(&mut self, why: Ending) -> Result<()> {
+        self.written.ended = Some(why);
+        self.write()
+    }
+
+    fn write(&self) -> Result<()> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let text = serde_json::to_vec(&self.written).map_err(io::Error::from)?;
+        replace(dir, &text).map_err(|source| {
+            Error::failed(format!(
+                "{} cannot be written: give a directory that can",
+                dir.join(FILE).display()
+            ))
+            .with_source(source)
+        })
+    }
+}
+
+fn read(dir: &Path) -> Result<Option<Written>> {
+    let path = dir.join(FILE);
+    let unread =
+        |source: io::Error| Error::failed(format!("{} cannot be read", path.display())).with_source(source);
+    match fs::read(&path) {
+        Ok(text) => serde_json::from_slice(&text).map(Some).map_err(|source| unread(source.into())),
+        Err(source) if source.kind() == io::ErrorKind::NotFound && dir.is_dir() => Ok(None),
+        Err(source) => Err(unread(source)),
+    }
+}
+
+/// All of it or nothing, durably.
+fn replace(dir: &Path, text: &[u8]) -> io::Result<()> {
+    let new = dir.join(NEW_FILE);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(&new, dir.join(FILE))?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::units::secs;
+
+    use super::*;
+    use crate::agent::spec::Restart;
+
+    fn spec(dir: &Path) -> Spec {
+        Spec::lasting(secs(60)).kept_in(dir, Restart::Resume)
+    }
+
+    #[test]
+    fn a_later_start_goes_on_where_the_first_began() {
+        let home = tempfile::tempdir().unwrap();
+        let spec = spec(home.path());
+        let mut first = Kept::open(&spec).unwrap();
+        assert_eq!((first.restarts(), first.ended(), first.is_other_boot()), (0, None, false));
+        assert!(first.until() - first.begun() == secs(60) && !first.was_done(3));
+        first.done(3).unwrap();
+        first.extend(first.until() + secs(5)).unwrap();
+        let mut second = Kept::open(&spec).unwrap();
+        assert_eq!((second.restarts(), second.begun(), second.until()), (1, first.begun(), first.until()));
+        assert!(second.was_done(3) && !second.was_done(2));
+        second.end(Ending::Order).unwrap();
+        assert_eq!(Kept::open(&spec).unwrap().ended(), Some(Ending::Order));
+    }
+
+    #[test]
+    fn another_boot_another_run_and_no_directory_are_seen() {
+        let home = tempfile::tempdir().unwrap();
+        let one = spec(home.path());
+        let mut first = Kept::open(&one).unwrap();
+        first.written.boot = "another".to_owned();
+        first.write().unwrap();
+        assert!(Kept::open(&one).unwrap().is_other_boot());
+        let error = Kept::open(&spec(home.path())).unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("of its own"), "{error}");
+        fs::write(home.path().join(FILE), "{").unwrap();
+        assert!(Kept::open(&one).unwrap_err().is_failed());
+        assert!(Kept::open(&spec(Path::new("/nowhere/at/all"))).unwrap_err().is_failed());
+        let nowhere = Kept::open(&Spec::lasting(secs(60))).unwrap();
+        assert!(nowhere.ledger().is_none() && nowhere.restarts() == 0);
+    }
+}

@@ -1,0 +1,82 @@
+//! [`Ready`]: an item that was looked at, with its target, and what puts it in force.
+
+use std::time::Duration;
+
+use chaos_core::{Error, Fault, Injection, Owner, Result, Target};
+
+use super::find::{Networks, cgroup, own_network, processes};
+use super::tools::{BoxFuture, MARGIN, Tools};
+use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
+use crate::node::process::{self, Signals};
+
+type Begin = Box<dyn FnOnce(Tools, Duration) -> BoxFuture<Result<Injection>> + Send>;
+
+/// An item about to be put in force.
+pub(super) struct Ready {
+    pub(super) target: String,
+    pub(super) plan: String,
+    pub(super) owner: Owner,
+    begin: Begin,
+}
+
+impl Ready {
+    /// Looks at the item's target, and touches nothing. A fault that ends by itself does so a margin after `longest`.
+    pub(super) async fn of(
+        item: &Item,
+        fault: &FaultData,
+        tools: &Tools,
+        networks: &Networks,
+        longest: Duration,
+    ) -> Result<Self> {
+        let node = &tools.node;
+        let namespace = || match &item.target {
+            TargetData::OwnNetwork(own) => own_network(node, own),
+            TargetData::Network(pod) => networks.find(node, pod),
+            _ => Err(no_match()),
+        };
+        match (fault, &item.target) {
+            (FaultData::Network(rule), _) => plan(rule.clone(), vec![namespace()?]).await,
+            (FaultData::Dns(dns), _) => plan(dns.clone(), vec![namespace()?]).await,
+            (FaultData::Stress(stress), TargetData::Cgroup(wanted)) => {
+                let stress = stress.clone().ends_after(longest.saturating_add(MARGIN));
+                plan(stress, vec![cgroup(node, wanted)?]).await
+            }
+            (FaultData::Signal(data), TargetData::Processes(wanted)) => {
+                let (once, targets) = (Signals::try_from(data)?, processes(node, wanted).await?);
+                match data {
+                    SignalData { every: None, .. } => plan(once, targets).await,
+                    SignalData { every: Some(every), .. } => plan(once.every(*every)?, targets).await,
+                }
+            }
+            (FaultData::Pause(pause), TargetData::Processes(wanted)) => {
+                plan::<process::Pause>(pause.clone(), processes(node, wanted).await?).await
+            }
+            _ => Err(no_match()),
+        }
+    }
+
+    /// Puts it in force.
+    pub(super) fn begin(self, tools: Tools, lasting: Duration) -> BoxFuture<Result<Injection>> {
+        (self.begin)(tools, lasting)
+    }
+}
+
+/// A spec with such an item is refused before.
+fn no_match() -> Error {
+    Error::invalid("no fault for such a target")
+}
+
+async fn plan<F: Fault>(fault: F, targets: Vec<F::Target>) -> Result<Ready> {
+    let (mut names, mut plans, mut owner) = (Vec::new(), Vec::new(), Owner::Process);
+    for target in &targets {
+        if let Some(why) = target.protected() {
+            return Err(Error::refused(format!("{} is never hit: {why}", target.name())));
+        }
+        let plan = fault.prepare(target).await?;
+        names.push(target.id());
+        plans.push(plan.change().to_owned());
+        owner = plan.owner();
+    }
+    let begin: Begin = Box::new(move |tools, lasting| Box::pin(tools.inject(fault, targets, lasting)));
+    Ok(Ready { target: names.join(" "), plan: plans.join("; "), owner, begin })
+}

@@ -1,0 +1,54 @@
+//! Signals and pauses of a container's processes.
+
+use chaos_core::units::secs;
+use chaos_k8s::agent::spec::{ContainerProcesses, FaultData, Item, SignalData, Spec, Which};
+use chaos_k8s::agent::status::{Ending, ItemState};
+use chaos_k8s::node::process::{self, Signal as Number};
+use rustix::process::Signal;
+
+use crate::agent::{Agent, wait_until};
+use crate::container::Container;
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_container_stands_still_and_goes_on", &[Need::Root, Need::Ptrace], pause),
+    ("a_container_is_killed_once", &[Need::Root], kill),
+];
+
+pub(crate) fn spec(container: &Container, which: Which, fault: impl Into<FaultData>) -> Spec {
+    let processes = ContainerProcesses::of(container.id(), which);
+    Spec::lasting(secs(300)).fault("it", fault).item(Item::new("shop/cart-0 web", processes, "it"))
+}
+
+fn pause() {
+    let (container, other) = (Container::new(), Container::new());
+    let mut agent = Agent::start(&spec(&container, Which::All, process::pause()));
+    agent.in_force(0);
+    assert_eq!((container.state(), other.state()), ('t', 'S'));
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert_eq!(container.state(), 'S');
+    // The other way is the guardian's to undo.
+    let mut agent = Agent::start(&spec(&container, Which::Named("sleep".into()), process::stop()));
+    agent.in_force(0);
+    assert_eq!((container.state(), other.state()), ('T', 'S'));
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    wait_until("it goes on", || container.state() == 'S');
+    let mut agent = Agent::start(&spec(&container, Which::Named("awake".into()), process::stop()));
+    agent.ends(Ending::Nothing);
+    let state = agent.item(0, |_| true);
+    assert!(matches!(&state, ItemState::Failed { error } if error.contains("called awake")), "{state:?}");
+}
+
+fn kill() {
+    let container = Container::new();
+    let mut another = container.another();
+    let mut agent = Agent::start(&spec(&container, Which::First, SignalData::once(Number::KILL)));
+    agent.in_force(0);
+    assert_eq!(container.state(), 'Z');
+    assert!(another.lives(), "it is not the first");
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert!(another.lives());
+}

@@ -1,0 +1,66 @@
+//! Stress in a container's cgroup, by the container's id.
+
+use chaos_core::Percent;
+use chaos_core::units::{ms, secs};
+use chaos_k8s::agent::spec::{ContainerCgroup, Item, Spec};
+use chaos_k8s::agent::status::{Ending, ItemState};
+use chaos_k8s::node::stress::{self, Amount};
+use rustix::process::Signal;
+
+use crate::agent::Agent;
+use crate::container::Container;
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_container_is_under_stress_by_its_id", &[Need::Root], by_id),
+    ("stress_of_a_container_that_ends_is_seen", &[Need::Root], ends),
+];
+
+pub(crate) fn spec(container: &Container) -> Spec {
+    let half = stress::cpu(1).unwrap().load(Percent::try_new(50.0).unwrap());
+    Spec::lasting(secs(300))
+        .fault("busy", half.and(stress::memory(Amount::of(8 << 20).unwrap())))
+        .item(Item::new("shop/cart-0 web", ContainerCgroup::of(container.id()), "busy"))
+}
+
+fn by_id() {
+    let (container, other) = (Container::new(), Container::new());
+    let mut agent = Agent::start(&spec(&container));
+    let seen = agent.in_force(0);
+    assert!(seen.contains("asked 50 %") && seen.contains("8 MiB resident"), "{seen}");
+    assert_eq!(container.group.pids_below().len(), 2);
+    assert!(other.group.children().is_empty() && other.group.pids_below().is_empty());
+    let before = container.group.used();
+    std::thread::sleep(ms(500));
+    assert!(container.group.used() > before + ms(20));
+    assert!(container.group.memory() > 8 << 20);
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert!(container.group.children().is_empty());
+    assert_eq!(container.state(), 'S');
+}
+
+fn ends() {
+    let container = Container::new();
+    let mut spec = spec(&container);
+    spec.look_every = secs(1);
+    let gone = Container::new();
+    spec = spec.item(Item::new("gone", ContainerCgroup::of(gone.id()), "busy"));
+    drop(gone);
+    let mut agent = Agent::start(&spec);
+    agent.in_force(0);
+    let failed = agent.item(1, |_| true);
+    assert!(
+        matches!(&failed, ItemState::Failed { error } if error.contains("no cgroup of container")),
+        "{failed:?}"
+    );
+    let (group, _pod) = container.end();
+    let state = agent.item(0, |state| matches!(state, ItemState::Absent { .. }));
+    assert!(
+        matches!(&state, ItemState::Absent { detail } if detail.contains("nothing but stress")),
+        "{state:?}"
+    );
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert!(group.children().is_empty());
+}
