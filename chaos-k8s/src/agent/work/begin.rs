@@ -1,17 +1,17 @@
 //! From the spec to the first injection: what stands in the way is found before anything is touched.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chaos_core::ledger::{Ledger, sweep};
 use chaos_core::{Chaos, Error, Guardian, Result};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 use super::failed;
-use super::hold::Agent;
+use super::hold::{Agent, Ends, left_until};
 use super::kept::{Kept, monotonic};
+use super::signals::Signals;
 use super::slot::Slots;
 use super::tools::{MARGIN, Tools};
 use crate::agent::control::listen;
@@ -25,8 +25,12 @@ const STDERR: &str = "/proc/self/fd/2";
 
 impl Agent {
     /// An agent about to work, what one before it has left being taken back; or its end already.
-    pub(super) async fn new(spec: Spec, guardian: Guardian, writer: Rc<Writer>) -> Result<Self, Box<End>> {
-        let signals = super::hold::Signals::listen().map_err(unable)?;
+    pub(super) async fn new(
+        spec: Spec,
+        guardian: Guardian,
+        writer: Rc<Writer>,
+    ) -> Result<(Self, Ends), Box<End>> {
+        let signals = Signals::listen().map_err(unable)?;
         // A guardian that is killed takes nothing back: then we do.
         set_parent_process_death_signal(Some(Signal::TERM))
             .map_err(|errno| unable(std::io::Error::from(errno)))?;
@@ -55,7 +59,8 @@ impl Agent {
         };
         let tools = Tools { chaos, node, ledger: Arc::new(ledger), guardian: watching(guardian) };
         let slots = Slots::new(spec.items.len(), Rc::clone(&writer));
-        Ok(Self { spec, tools, writer, slots, kept: RefCell::new(kept), signals, orders })
+        let agent = Self { spec, tools, writer, slots, kept: RefCell::new(kept), is_told: Cell::new(false) };
+        Ok((agent, Ends { signals, orders }))
     }
 }
 
@@ -104,7 +109,7 @@ fn over(spec: &Spec, kept: &Kept) -> Result<Option<Ending>> {
 }
 
 fn hello(spec: &Spec, kept: &Kept, chaos: &Chaos, findings: &Findings) -> Hello {
-    let left = monotonic().map_or(Duration::ZERO, |now| kept.until().saturating_sub(now));
+    let left = left_until(kept.until());
     let mut hello = Hello {
         agent: env!("CARGO_PKG_VERSION").to_owned(),
         run: spec.run,

@@ -2,11 +2,15 @@
 
 mod begin;
 mod find;
+mod heed;
 mod hold;
+mod inject;
 mod kept;
 mod last_words;
+mod look;
 mod ready;
 mod revert;
+mod signals;
 mod slot;
 mod tools;
 
@@ -64,9 +68,9 @@ fn work(spec: Spec, guardian: Guardian, writer: &Rc<Writer>, last_words: &LastWo
     };
     runtime.block_on(async {
         match Agent::new(spec, guardian, Rc::clone(writer)).await {
-            Ok(agent) => {
+            Ok((agent, ends)) => {
                 last_words.prepare();
-                agent.live().await
+                agent.live(ends).await
             }
             Err(end) => *end,
         }

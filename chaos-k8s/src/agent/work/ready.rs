@@ -5,7 +5,7 @@ use std::time::Duration;
 use chaos_core::{Error, Fault, Injection, Owner, Result, Target};
 
 use super::find::{Networks, cgroup, own_network, processes};
-use super::tools::{BoxFuture, MARGIN, Tools};
+use super::tools::{BoxFuture, Tools};
 use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
 use crate::node::process::{self, Signals};
 
@@ -20,13 +20,12 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Looks at the item's target, and touches nothing. A fault that ends by itself does so a margin after `longest`.
+    /// Looks at the item's target, and touches nothing.
     pub(super) async fn of(
         item: &Item,
         fault: &FaultData,
         tools: &Tools,
         networks: &Networks,
-        longest: Duration,
     ) -> Result<Self> {
         let node = &tools.node;
         let namespace = || match &item.target {
@@ -38,8 +37,7 @@ impl Ready {
             (FaultData::Network(rule), _) => plan(rule.clone(), vec![namespace()?]).await,
             (FaultData::Dns(dns), _) => plan(dns.clone(), vec![namespace()?]).await,
             (FaultData::Stress(stress), TargetData::Cgroup(wanted)) => {
-                let stress = stress.clone().ends_after(longest.saturating_add(MARGIN));
-                plan(stress, vec![cgroup(node, wanted)?]).await
+                plan(stress.clone(), vec![cgroup(node, wanted)?]).await
             }
             (FaultData::Signal(data), TargetData::Processes(wanted)) => {
                 let (once, targets) = (Signals::try_from(data)?, processes(node, wanted).await?);
@@ -55,7 +53,7 @@ impl Ready {
         }
     }
 
-    /// Puts it in force.
+    /// Puts it in force, for so long: what can ends by itself a while after that.
     pub(super) fn begin(self, tools: Tools, lasting: Duration) -> BoxFuture<Result<Injection>> {
         (self.begin)(tools, lasting)
     }

@@ -8,8 +8,10 @@ use chaos_core::{Injection, Ledger, Result};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::hold::{Agent, UnderWay, Why, look_at};
+use super::hold::{Agent, Why};
+use super::inject::UnderWay;
 use super::kept::Kept;
+use super::look::look_at;
 use super::slot::Slots;
 use crate::agent::control::Answer;
 use crate::agent::status::{End, Ending, ItemState};

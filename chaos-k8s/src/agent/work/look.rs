@@ -1,0 +1,45 @@
+//! Looking whether items stay in force.
+
+use std::convert::Infallible;
+use std::mem::discriminant;
+
+use chaos_core::Injection;
+use tokio::time::{Instant, sleep_until};
+
+use super::hold::Agent;
+use crate::agent::status::ItemState;
+
+impl Agent {
+    /// Says when an item is not in force any more, or is again.
+    pub(super) async fn look_for_ever(&self) -> Infallible {
+        let mut next = Instant::now();
+        loop {
+            next = (next + self.spec.look_every).max(Instant::now());
+            sleep_until(next).await;
+            for (number, injection) in self.slots.held() {
+                let now = look_at(&injection).await;
+                let before = self.slots.state(number);
+                if before.as_ref().map(discriminant) != Some(discriminant(&now)) {
+                    self.slots.set(number, now);
+                }
+            }
+        }
+    }
+}
+
+/// What is seen of an item: in force at all of its targets, or not.
+pub(super) async fn look_at(injection: &Injection) -> ItemState {
+    let seen = injection.observe().await;
+    let several = seen.len() > 1;
+    let mut in_force = !seen.is_empty();
+    let details: Vec<String> = seen
+        .into_iter()
+        .map(|(name, seen)| {
+            in_force &= seen.as_ref().is_ok_and(|seen| seen.is_in_force());
+            let detail = seen.map_or_else(|error| error.chain(), |seen| seen.detail().to_owned());
+            if several { format!("{name}: {detail}") } else { detail }
+        })
+        .collect();
+    let detail = details.join("; ");
+    if in_force { ItemState::InForce { detail } } else { ItemState::Absent { detail } }
+}
