@@ -71,6 +71,8 @@ impl Agent {
     pub(crate) fn start_with(mut command: Command, spec: &str) -> Self {
         let errors = tempfile::NamedTempFile::new().unwrap();
         let last_words = tempfile::NamedTempFile::new().unwrap();
+        // The agent may be a user's who owns nothing; Kubernetes' own file can be written by all.
+        fs::set_permissions(last_words.path(), fs::Permissions::from_mode(0o666)).unwrap();
         let mut child = command
             .env(Spec::VARIABLE, spec)
             .env("CHAOS_AGENT_TERMINATION_LOG", last_words.path())

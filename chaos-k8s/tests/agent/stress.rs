@@ -2,18 +2,21 @@
 
 use chaos_core::Percent;
 use chaos_core::units::{ms, secs};
-use chaos_k8s::agent::spec::{ContainerCgroup, Item, Spec};
+use chaos_k8s::agent::rights::{Ground, Rights};
+use chaos_k8s::agent::spec::{ContainerCgroup, Item, OwnCgroup, Spec};
 use chaos_k8s::agent::status::{Ending, ItemState};
 use chaos_k8s::node::stress::{self, Amount};
 use rustix::process::Signal;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, command, program_for_all, send, wait_until};
 use crate::container::Container;
+use crate::group::Group;
 use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_container_is_under_stress_by_its_id", &[Need::Root], by_id),
     ("stress_of_a_container_that_ends_is_seen", &[Need::Root], ends),
+    ("the_own_cgroup_is_under_stress_without_any_right", &[Need::Root], own),
 ];
 
 pub(crate) fn spec(container: &Container) -> Spec {
@@ -38,6 +41,47 @@ fn by_id() {
     agent.ends(Ending::Signal);
     assert!(container.group.children().is_empty());
     assert_eq!(container.state(), 'S');
+}
+
+/// As an ephemeral container that `restricted` allows: a user without rights, in a cgroup beside the pod's others.
+fn own() {
+    let group = Group::new();
+    let spec = Spec::lasting(secs(300))
+        .fault("busy", stress::cpu(2).unwrap().and(stress::memory(Amount::of(8 << 20).unwrap())))
+        .item(Item::new("shop/cart-0", OwnCgroup::default(), "busy"));
+    assert_eq!(spec.rights(Ground::Unknown).unwrap(), Rights::none());
+    let start = || {
+        let mut command = command("sh");
+        let enter = r#"program=$1; shift; for procs; do echo 0 > "$procs" || exit 9; done
+            exec setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$program""#;
+        command.args(["-c", enter, "sh"]).arg(program_for_all());
+        command.args(
+            group
+                .dirs()
+                .iter()
+                .filter(|dir| !dir.components().any(|part| part.as_os_str() == "cpuset"))
+                .map(|dir| dir.join("cgroup.procs")),
+        );
+        Agent::start_by(command, &spec)
+    };
+    let mut agent = start();
+    let seen = agent.in_force(0);
+    assert!(seen.contains("2 threads") && seen.contains("8 MiB resident"), "{seen}");
+    assert!(agent.said().contains("own cgroup"), "{}", agent.said());
+    let before = group.used();
+    std::thread::sleep(ms(500));
+    assert!(group.used() > before + ms(50));
+    assert!(group.memory() > 8 << 20 && group.children().is_empty());
+    println!("an agent with its guardian and two stressors in its cgroup: {} KiB", group.memory() >> 10);
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert_eq!(group.tasks(), 0);
+    // Killed, it takes its stressors along.
+    let mut agent = start();
+    agent.in_force(0);
+    send(agent.injector(), Signal::KILL);
+    agent.was_killed();
+    wait_until("no stressor is left", || group.tasks() == 0);
 }
 
 fn ends() {

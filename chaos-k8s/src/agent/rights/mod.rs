@@ -16,9 +16,10 @@
 //! |---|---|---|---|
 //! | network or DNS fault, own network | yes | NET_ADMIN | |
 //! | the same, a pod's network | yes | NET_ADMIN, SYS_ADMIN | `/var/run/netns` |
+//! | stress of the own cgroup | no | | |
 //! | stress in a container's cgroup | yes | | the cgroup tree |
 //! | the same, across the border of cgroup v2 namespaces (`nsdelegate`) | yes | SYS_ADMIN, SYS_PTRACE | the cgroup tree, pids |
-//! | the same, with an `oom_score_adj` below 1000 | yes | SYS_RESOURCE as well | |
+//! | stress with an `oom_score_adj` below 1000 | yes | SYS_RESOURCE as well | |
 //! | signal | yes | KILL | pids |
 //! | pause | yes | SYS_PTRACE, or KILL where by SIGSTOP | pids |
 

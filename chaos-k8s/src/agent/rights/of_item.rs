@@ -5,7 +5,7 @@ use chaos_core::Result;
 use super::{Capability, Ground, Right, Rights};
 use crate::agent::spec::{FaultData, Item, Spec, TargetData};
 use crate::node::process::Pause;
-use crate::node::stress::{AnyKind, Stress};
+use crate::node::stress::{AnyKind, Placement, Stress};
 
 impl Spec {
     /// What an agent needs for all items.
@@ -38,6 +38,7 @@ impl FaultData {
             TargetData::Cgroup(_) => {
                 Rights::none().with(Right::CgroupTree, "the containers' cgroups are directories there")
             }
+            TargetData::OwnCgroup(_) => Rights::none(),
             TargetData::Processes(_) => {
                 Rights::none().with(Right::HostPid, "to see the containers' processes")
             }
@@ -46,7 +47,7 @@ impl FaultData {
             Self::Network(_) | Self::Dns(_) => {
                 Rights::none().with(Capability::NetAdmin, "to pick packets, and for devices of its own")
             }
-            Self::Stress(stress) => of_stress(stress, ground),
+            Self::Stress(stress) => of_stress(stress, target, ground),
             Self::Signal(_) => Rights::none().with(Capability::Kill, "to signal processes of other users"),
             Self::Pause(pause) => of_pause(pause),
         });
@@ -58,9 +59,10 @@ impl FaultData {
     }
 }
 
-fn of_stress(stress: &Stress<AnyKind>, ground: Ground) -> Rights {
+fn of_stress(stress: &Stress<AnyKind>, target: &TargetData, ground: Ground) -> Rights {
     let mut rights = Rights::none();
-    if ground != Ground::Open && !stress.is_on_the_host() {
+    let moves = matches!(target, TargetData::Cgroup(_)) && stress.said_placement() != Some(Placement::Host);
+    if ground != Ground::Open && moves {
         let reason = "to move stressors across the border of its cgroup namespace (nsdelegate)";
         rights = rights.with(Right::HostPid, reason);
         rights = rights.with(Capability::SysAdmin, reason).with(Capability::SysPtrace, reason);

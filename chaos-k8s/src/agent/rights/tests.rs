@@ -4,8 +4,8 @@ use chaos_core::units::secs;
 
 use super::*;
 use crate::agent::spec::{
-    ContainerCgroup, ContainerProcesses, FaultData, Item, OwnNetwork, PodNetwork, SignalData, Spec,
-    TargetData, Which,
+    ContainerCgroup, ContainerProcesses, FaultData, Item, OwnCgroup, OwnNetwork, PodNetwork, SignalData,
+    Spec, TargetData, Which,
 };
 use crate::node::net::{self, DnsEffect};
 use crate::node::process::{self, Signal};
@@ -35,6 +35,8 @@ fn the_table_of_the_documentation() {
         (words(dns.clone(), own, Ground::Unknown), "user 0, NET_ADMIN"),
         (words(net::drop(), pod.clone(), Ground::Unknown), NETNS),
         (words(dns, pod, Ground::Open), NETNS),
+        (words(busy(), OwnCgroup::default(), Ground::Unknown), ""),
+        (words(spared.clone(), OwnCgroup::default(), Ground::Unknown), "user 0, SYS_RESOURCE"),
         (words(busy(), cgroup.clone(), Ground::Unknown), CROSSING),
         (words(busy(), cgroup.clone(), Ground::Bordered), CROSSING),
         (words(busy(), cgroup.clone(), Ground::Open), "user 0, hostPath /sys/fs/cgroup"),

@@ -4,6 +4,7 @@ use chaos_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{FaultData, TargetData};
+use crate::node::stress::Placement;
 
 /// A namespace and a name of Kubernetes, with a slash between, and room for a container's.
 const LONGEST_NAME: usize = 512;
@@ -37,7 +38,7 @@ impl Item {
             FaultData::Network(_) | FaultData::Dns(_) => {
                 matches!(self.target, TargetData::OwnNetwork(_) | TargetData::Network(_))
             }
-            FaultData::Stress(_) => matches!(self.target, TargetData::Cgroup(_)),
+            FaultData::Stress(_) => matches!(self.target, TargetData::OwnCgroup(_) | TargetData::Cgroup(_)),
             FaultData::Signal(_) | FaultData::Pause(_) => matches!(self.target, TargetData::Processes(_)),
         };
         if !fits {
@@ -52,6 +53,16 @@ impl Item {
             (FaultData::Dns(dns), TargetData::Network(_)) if dns.servers().is_empty() => Err(Error::invalid(
                 "whose resolv.conf goes with a pod's network is not known to the agent: name the DNS servers",
             )),
+            (FaultData::Stress(stress), TargetData::OwnCgroup(_)) if stress.asks_for_a_share() => Err(
+                Error::invalid("a share of the pod's limits is not known from inside of it: give a number"),
+            ),
+            (FaultData::Stress(stress), target) => match (stress.said_placement(), target) {
+                (None | Some(Placement::Here), TargetData::OwnCgroup(_)) => Ok(()),
+                (Some(Placement::Here), _) | (_, TargetData::OwnCgroup(_)) => Err(Error::invalid(
+                    "stressors stay here in the agent's own cgroup, and are placed elsewhere for a container's",
+                )),
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }

@@ -22,6 +22,8 @@ pub enum TargetData {
     OwnNetwork(OwnNetwork),
     /// The network of a pod on the agent's node.
     Network(PodNetwork),
+    /// The cgroup that the agent is in: an ephemeral container's lies in its pod's, and eats the limits that the pod has.
+    OwnCgroup(OwnCgroup),
     /// The cgroup of a container on the agent's node.
     Cgroup(ContainerCgroup),
     /// Processes of a container on the agent's node, whose processes the agent must see (`hostPID`).
@@ -36,6 +38,12 @@ pub struct OwnNetwork {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub addresses: BTreeSet<IpAddr>,
 }
+
+/// The cgroup that the agent is in. It takes stress that says a number: a share of a limit cannot be said, for from inside of
+/// a container the pod's limits are not seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnCgroup {}
 
 /// The network of a pod, by a file of the container runtime.
 ///
@@ -140,7 +148,7 @@ impl TargetData {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::OwnNetwork(_) | Self::Network(_) => "a network",
-            Self::Cgroup(_) => "a cgroup",
+            Self::OwnCgroup(_) | Self::Cgroup(_) => "a cgroup",
             Self::Processes(_) => "processes",
         }
     }
@@ -152,7 +160,7 @@ impl TargetData {
         };
         let whole = |container: &str| container.parse::<ContainerId>().and_then(|id| id.must_be_whole());
         match self {
-            Self::OwnNetwork(_) => Ok(()),
+            Self::OwnNetwork(_) | Self::OwnCgroup(_) => Ok(()),
             Self::Network(network) => {
                 absolute(&network.dir)?;
                 if network.addresses.is_empty() {
@@ -199,6 +207,12 @@ fn is_of_nobody(address: &IpAddr) -> bool {
 impl From<OwnNetwork> for TargetData {
     fn from(network: OwnNetwork) -> Self {
         Self::OwnNetwork(network)
+    }
+}
+
+impl From<OwnCgroup> for TargetData {
+    fn from(cgroup: OwnCgroup) -> Self {
+        Self::OwnCgroup(cgroup)
     }
 }
 

@@ -1,13 +1,14 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use chaos_core::Percent;
 use chaos_core::units::ms;
 use serde_json::{Value, json, to_value};
 
 use super::*;
 use crate::node::net::{self, DnsEffect, Flow};
 use crate::node::process::{self, Signal};
-use crate::node::stress;
+use crate::node::stress::{self, Amount, Placement};
 
 const CONTAINER: &str = "containerd://4f1c0b6d2a9e8f7c6b5a4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a";
 
@@ -92,11 +93,13 @@ fn what_cannot_be_done_is_refused_by_its_place() {
         ("/items/1/target/network/dir", json!("netns"), "relative"),
         ("/items/3/target/cgroup/container", json!("4f1c0b6d2a9e"), "beginning"),
         ("/items/3/target/cgroup/container", json!("web"), "no container id"),
+        ("/items/3/target", json!({"own-cgroup": {"x": 1}}), "items[3].target.own-cgroup"),
         ("/items/4/target/processes/which", json!({"named": ""}), "empty"),
         ("/items/4/target/processes/which", json!("some"), "items[4].target.processes.which"),
         ("/faults/slow/network/effect", json!({"netem": {"delay": "2h"}}), "at most an hour"),
         ("/faults/slow/network/effect", json!({"netem": {"delya": "2s"}}), "delya"),
         ("/faults/busy/stress/parts/0/cpu/threads", json!(0), "0 threads"),
+        ("/faults/busy/stress/placement", json!("here"), "stressors stay here"),
         ("/faults/hup/signal/signal", json!(99), "99"),
         ("/faults/hup/signal/every", json!("0s"), "interval"),
         ("/faults/end/signal/every", json!("1s"), "ends once"),
@@ -109,6 +112,28 @@ fn what_cannot_be_done_is_refused_by_its_place() {
         let text = error.chain();
         assert!(error.is_invalid() && text.contains(said), "{place} = {wrong}: {text}");
         assert!(!text.contains('\n') && !text.contains("at line"), "{text}");
+    }
+}
+
+#[test]
+fn what_the_own_cgroup_does_not_take() {
+    let of = |stress: stress::Stress<stress::AnyKind>| {
+        Spec::lasting(secs(60))
+            .fault("busy", stress)
+            .item(Item::new("a", OwnCgroup::default(), "busy"))
+            .check()
+    };
+    let half = Amount::percent(Percent::try_new(50).unwrap()).unwrap();
+    of(stress::cpu(1).unwrap().into_data()).unwrap();
+    of(stress::cpu(1).unwrap().placed(Placement::Here).into_data()).unwrap();
+    of(stress::disk("/d", half).into_data()).unwrap();
+    for (stress, said) in [
+        (stress::memory(half).into_data(), "give a number"),
+        (stress::cpu(1).unwrap().and(stress::tasks(half)).into_data(), "give a number"),
+        (stress::cpu(1).unwrap().placed(Placement::Beside).into_data(), "stay here"),
+    ] {
+        let error = of(stress).unwrap_err();
+        assert!(error.is_invalid() && error.to_string().contains(said), "{error}");
     }
 }
 

@@ -8,6 +8,7 @@ use super::find::{Networks, cgroup, own_network, processes};
 use super::tools::{BoxFuture, Tools};
 use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
 use crate::node::process::{self, Signals};
+use crate::node::stress::Placement;
 
 type Begin = Box<dyn FnOnce(Tools, Duration) -> BoxFuture<Result<Injection>> + Send>;
 
@@ -38,6 +39,9 @@ impl Ready {
             (FaultData::Dns(dns), _) => plan(dns.clone(), vec![namespace()?]).await,
             (FaultData::Stress(stress), TargetData::Cgroup(wanted)) => {
                 plan(stress.clone(), vec![cgroup(node, wanted)?]).await
+            }
+            (FaultData::Stress(stress), TargetData::OwnCgroup(_)) => {
+                plan(stress.clone().placed(Placement::Here), vec![node.own_cgroup()?]).await
             }
             (FaultData::Signal(data), TargetData::Processes(wanted)) => {
                 let (once, targets) = (Signals::try_from(data)?, processes(node, wanted).await?);

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// One directory on v2; on v1 one per hierarchy, by the controllers of the hierarchy (`"memory"`, `"cpu,cpuacct"`).
+/// One directory on v2; on v1 one per hierarchy, by the controllers of the hierarchy (`"memory"`, `"cpu,cpuacct"`); or none,
+/// for processes that stay where they are started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Dirs {
     V2(PathBuf),
     V1(BTreeMap<String, PathBuf>),
+    /// By a name of its own.
+    None(PathBuf),
 }
 
 impl Dirs {
@@ -23,6 +26,7 @@ impl Dirs {
                 .iter()
                 .find(|(controllers, _)| controllers.split(',').any(|one| one == controller))
                 .map(|(_, dir)| dir.as_path()),
+            Self::None(_) => None,
         }
     }
 
@@ -30,11 +34,15 @@ impl Dirs {
         match self {
             Self::V2(dir) => vec![dir],
             Self::V1(dirs) => dirs.values().map(PathBuf::as_path).collect(),
+            Self::None(_) => Vec::new(),
         }
     }
 
     /// What people call it: on v1 the directory that limits memory, where there is one.
     pub(crate) fn main(&self) -> &Path {
+        if let Self::None(name) = self {
+            return name;
+        }
         let first = || self.all().first().copied().unwrap_or(Path::new("/"));
         self.of("memory").or_else(|| self.of("cpu")).unwrap_or_else(first)
     }
@@ -47,6 +55,7 @@ impl Dirs {
         match self {
             Self::V2(dir) => Self::V2(change(dir)),
             Self::V1(dirs) => Self::V1(dirs.iter().map(|(name, dir)| (name.clone(), change(dir))).collect()),
+            Self::None(name) => Self::None(name.clone()),
         }
     }
 

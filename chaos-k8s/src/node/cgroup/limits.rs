@@ -30,13 +30,13 @@ impl Limits {
             .mem_total;
         let memory = match dirs {
             Dirs::V2(_) => lowest(dirs, "memory", |dir| number(dir, "memory.max")),
-            Dirs::V1(_) => lowest(dirs, "memory", |dir| number(dir, "memory.limit_in_bytes")),
+            Dirs::V1(_) | Dirs::None(_) => lowest(dirs, "memory", |dir| number(dir, "memory.limit_in_bytes")),
         };
         // "No limit" of v1 is a number near 2^63.
         let memory = memory.filter(|limit| *limit < host);
         let cpus = match dirs {
             Dirs::V2(_) => lowest(dirs, "cpu", quota_of_v2),
-            Dirs::V1(_) => lowest(dirs, "cpu", quota_of_v1),
+            Dirs::V1(_) | Dirs::None(_) => lowest(dirs, "cpu", quota_of_v1),
         };
         let killed_as_one =
             dirs.is_v2() && dirs.of("memory").is_some_and(|dir| number(dir, "memory.oom.group") == Some(1));

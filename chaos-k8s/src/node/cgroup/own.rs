@@ -54,6 +54,16 @@ impl Own {
         Ok(Self { dirs })
     }
 
+    /// None: what would be in it stays where it is started, and is ended by who started it.
+    pub(crate) fn none(name: &str) -> Self {
+        Self { dirs: Dirs::None(format!("{MARK}{name}").into()) }
+    }
+
+    /// Whether there is one, to be looked into.
+    pub(crate) fn is_one(&self) -> bool {
+        !matches!(self.dirs, Dirs::None(_))
+    }
+
     pub(crate) fn dirs(&self) -> &Dirs {
         &self.dirs
     }
@@ -146,7 +156,7 @@ impl Own {
                 self.kill_each()
             }
             Dirs::V1(_) if !frozen => self.kill_each(),
-            Dirs::V1(_) => {
+            Dirs::V1(_) | Dirs::None(_) => {
                 let Some(state) = self.dirs.of("freezer").map(|dir| dir.join("freezer.state")) else {
                     return self.kill_each();
                 };

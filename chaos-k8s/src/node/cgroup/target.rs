@@ -95,6 +95,11 @@ impl Cgroup {
         self.origin == Origin::Host
     }
 
+    /// Whether it was asked for as this program's own.
+    pub(crate) fn is_own(&self) -> bool {
+        self.origin == Origin::Own
+    }
+
     /// The cgroup above it: a pod's, of a container.
     pub(crate) fn parent(&self) -> Result<Dirs> {
         if let Some(root) = self.dirs.all().into_iter().find(|dir| self.hierarchies.is_root(dir)) {

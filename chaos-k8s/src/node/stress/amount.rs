@@ -51,6 +51,11 @@ impl Amount {
         Ok(Self(Kind::Percent(percent)))
     }
 
+    #[cfg(feature = "agent")]
+    pub(super) fn is_a_share(self) -> bool {
+        matches!(self.0, Kind::Percent(_))
+    }
+
     /// With the number as bytes.
     pub(super) fn in_bytes(self) -> String {
         match self.0 {

@@ -66,9 +66,17 @@ impl<K> Stress<K> {
 
 #[cfg(feature = "agent")]
 impl<K> Stress<K> {
-    /// Whether it is put where no container's limits hold.
-    pub(crate) fn is_on_the_host(&self) -> bool {
-        self.placement() == Placement::Host
+    /// Where it was said to be.
+    pub(crate) fn said_placement(&self) -> Option<Placement> {
+        self.said().0
+    }
+
+    /// Whether it asks for a share of a limit, which must be seen for that.
+    pub(crate) fn asks_for_a_share(&self) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Memory { amount, .. } | Part::Tasks { amount } => amount.is_a_share(),
+            _ => false,
+        })
     }
 
     /// Whether a stressor asks to be spared by the out-of-memory killer, at least a little.

@@ -55,6 +55,9 @@ impl<K: 'static> Stress<K> {
             Placement::Beside => {
                 format!("it eats the limits of {}, not the target's own{quota}", parent.main().display())
             }
+            Placement::Here => {
+                format!("it eats the limits of this program's own cgroup and of those above it{quota}")
+            }
             _ => "it eats the host's, no container's limits".to_owned(),
         };
         Ok(Resolved { jobs, line: format!("{}; {whose}", lines.join(", ")) })
@@ -105,7 +108,10 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
         let parent = self.placement().parent(target)?;
         let line = self.resolved(target, &parent)?.line;
         let name = format!("stress-{}-{}", node.run(), node.crews().next());
-        let cgroup = Own::planned(&parent, &name, target.hierarchies())?;
+        let cgroup = match self.placement() {
+            Placement::Here => Own::none(&name),
+            _ => Own::planned(&parent, &name, target.hierarchies())?,
+        };
         Ok(Plan::reversible(line, StressUndo { cgroup }).owned_by(Owner::Kernel))
     }
 
@@ -167,7 +173,8 @@ fn look(crew: &Crew, cgroup: &Own) -> (bool, Vec<String>) {
     for hand in crew.hands() {
         let what = of(hand.work());
         // Those of another pid namespace read as 0.
-        let is_there = hand.pid().is_some_and(|pid| there.contains(&pid) || there.contains(&0));
+        let is_there =
+            !cgroup.is_one() || hand.pid().is_some_and(|pid| there.contains(&pid) || there.contains(&0));
         match hand.level() {
             Ok(_) if !is_there => {
                 works = false;
