@@ -1,5 +1,6 @@
 //! The one task runner: `cargo xtask` lists every habit of this project.
 
+mod agent;
 mod cargo;
 mod ci;
 mod doctests;
@@ -43,6 +44,11 @@ const TASKS: &[Task] = &[
         "crash",
         "kill injector, guardian and sweep at every call that changes something, on both kernels: [WORD]",
         With(kernel::crash),
+    ),
+    (
+        "agent",
+        "build the program chaos-agent, linked statically, and its image target/chaos-agent.tar: [NAME:TAG]",
+        With(agent::image),
     ),
     ("loom", "check arm, revert and decide against each other, in every interleaving", Plain(test::loom)),
     ("features", "build each feature of each crate alone, and none", Plain(ci::features)),
