@@ -15,6 +15,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("contract_of_cpu_and_memory", cpu_and_memory),
     ("contract_of_disk", disk),
     ("contract_of_transfers", transfers),
+    ("contract_of_descriptors", descriptors),
+    ("contract_of_tasks", tasks),
+    ("contract_of_inodes", inodes),
 ];
 
 fn keeps<K: Debug + 'static>(stress: Stress<K>) {
@@ -39,4 +42,16 @@ fn disk() {
 
 fn transfers() {
     keeps(stress::io("/dev/shm").writing(1 << 20).unwrap().file_size(1 << 20).unwrap());
+}
+
+fn descriptors() {
+    keeps(stress::descriptors(50).unwrap());
+}
+
+fn tasks() {
+    keeps(stress::tasks(Amount::of(20).unwrap()));
+}
+
+fn inodes() {
+    keeps(stress::inodes("/dev/shm", Amount::of(50).unwrap()));
 }

@@ -19,7 +19,7 @@ pub(crate) struct Limits {
     pub(crate) cpus: Option<f64>,
     /// Processes and threads, where they are limited.
     pub(crate) tasks: Option<u64>,
-    /// Whether the kernel kills all of the cgroup when it kills one (`memory.oom.group`, v2).
+    /// Whether the kernel kills all of a cgroup when memory is out here and it kills one in ours (`memory.oom.group`, v2).
     pub(crate) killed_as_one: bool,
 }
 
@@ -38,8 +38,7 @@ impl Limits {
             Dirs::V2(_) => lowest(dirs, "cpu", quota_of_v2),
             Dirs::V1(_) | Dirs::None(_) => lowest(dirs, "cpu", quota_of_v1),
         };
-        let killed_as_one =
-            dirs.is_v2() && dirs.of("memory").is_some_and(|dir| number(dir, "memory.oom.group") == Some(1));
+        let killed_as_one = dirs.is_v2() && dirs.of("memory").is_some_and(are_killed_as_one);
         Ok(Self {
             memory: memory.unwrap_or(host),
             memory_is_limited: memory.is_some(),
@@ -69,6 +68,15 @@ fn lowest(dirs: &Dirs, controller: &str, limit: impl Fn(&Path) -> Option<u64>) -
 /// A number in a file; none for `max`, and where there is no file.
 fn number(dir: &Path, file: &str) -> Option<u64> {
     fs::read_to_string(dir.join(file)).ok()?.trim().parse().ok()
+}
+
+/// As `mem_cgroup_get_oom_group` in mm/memcontrol.c has it: a mark on a cgroup from the victim's up to the one whose limit is
+/// reached, which is the lowest; without a limit up to the root.
+fn are_killed_as_one(dir: &Path) -> bool {
+    let above: Vec<&Path> = dir.ancestors().take_while(|dir| is_cgroup(dir)).collect();
+    let limits = above.iter().enumerate().filter_map(|(nth, dir)| Some((number(dir, "memory.max")?, nth)));
+    let out_at = limits.min().map_or(above.len(), |(_, nth)| nth + 1);
+    above[..out_at].iter().any(|dir| number(dir, "memory.oom.group") == Some(1))
 }
 
 /// In thousandths of a processor: `cpu.max` is "quota period", both in microseconds.
@@ -123,6 +131,20 @@ mod tests {
         assert_eq!(oom_kills(&Dirs::V2(container.join("ours"))), None);
         cgroup(&container.join("ours"), &[]);
         assert_eq!(oom_kills(&Dirs::V2(container.join("ours"))), Some(2));
+    }
+
+    #[test]
+    fn a_mark_above_the_limit_that_is_reached_kills_nobody_else() {
+        let home = tempfile::tempdir().unwrap();
+        let [pod, container] = ["pod", "pod/container"].map(|name| home.path().join(name));
+        let killed = |pod_max: &str, container_max: &str| {
+            cgroup(&pod, &[("memory.max", pod_max), ("memory.oom.group", "1\n")]);
+            cgroup(&container, &[("memory.max", container_max), ("memory.oom.group", "0\n")]);
+            Limits::of(&Dirs::V2(container.clone())).unwrap().killed_as_one
+        };
+        assert!(!killed("67108864\n", "33554432\n"), "the container's limit is reached first");
+        assert!(killed("33554432\n", "67108864\n") && killed("33554432\n", "max\n"), "the pod's is");
+        assert!(killed("max\n", "max\n"), "the host's is");
     }
 
     #[test]

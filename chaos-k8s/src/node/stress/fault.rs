@@ -151,9 +151,8 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
             return Ok(Observed::absent("the target's cgroup is gone"));
         }
         if crew.target_was_used && !target.is_used() {
-            return Ok(Observed::absent(
-                "the target's processes have ended, and its cgroup holds nothing but stress",
-            ));
+            let why = "the target's processes have ended, and its cgroup holds nothing but stress";
+            return Ok(Observed::absent(crew.blame(why)));
         }
         let (works, lines) = look(&crew, &undo.cgroup);
         let line = lines.join("; ");
