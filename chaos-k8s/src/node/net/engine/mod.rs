@@ -8,6 +8,7 @@ mod change;
 mod drain;
 mod look;
 mod place;
+mod process;
 mod resolve;
 mod space;
 mod threads;
@@ -25,7 +26,7 @@ use threads::Threads;
 
 use super::marks::Marks;
 use super::plan::RuleId;
-use super::rule::NetRule;
+use super::rule::Asked;
 use super::trial::Tried;
 use crate::node::Namespace;
 use crate::node::netns::NetnsId;
@@ -62,7 +63,7 @@ impl Engine {
     }
 
     /// Looks whether the rule could act there, and touches nothing; what it would do, in words.
-    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
+    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &Asked) -> Result<String> {
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
         let tried = Arc::clone(&self.tried);
@@ -81,7 +82,7 @@ impl Engine {
     }
 
     /// Puts a rule in force. When the future is dropped before that began, nothing happens.
-    pub(crate) async fn add(&self, namespace: &Namespace, id: RuleId, rule: &NetRule) -> Result<()> {
+    pub(crate) async fn add(&self, namespace: &Namespace, id: RuleId, rule: &Asked) -> Result<()> {
         let dropped = Dropped::default();
         let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());

@@ -19,6 +19,10 @@ pub(crate) enum Data {
     ClassId,
     /// A priority, and the number of a device.
     Way,
+    /// A mark of packets, or a number that is compared with one.
+    Mark,
+    /// The number of a device.
+    Device,
 }
 
 impl Data {
@@ -33,6 +37,8 @@ impl Data {
             Self::ClassId => (CLASSID, 4),
             // Types that are joined take six bits each.
             Self::Way => (CLASSID << 6 | IFINDEX, 8),
+            Self::Mark => (19, 4),
+            Self::Device => (IFINDEX, 4),
         }
     }
 }
