@@ -9,7 +9,7 @@ use chaos_core::units::ms;
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval, run,
+    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, interval, run,
 };
 use crate::support::{Need, Test};
 
@@ -41,10 +41,6 @@ pub(crate) const TESTS: &[Test] = &[
 
 fn percent(value: f64) -> Percent {
     Percent::try_new(value).unwrap()
-}
-
-fn about(seen: Duration, wanted: Duration) {
-    assert!(seen >= wanted && seen < wanted + ms(25), "{seen:?} for {wanted:?}");
 }
 
 /// By `carriers`: of the narrow one, the wide one and the one with a port.

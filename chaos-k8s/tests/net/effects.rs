@@ -13,7 +13,7 @@ use chaos_k8s::node::net::{
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval,
+    KERNEL, OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, interval,
 };
 use crate::support::{Need, Test, through_signals};
 
@@ -42,10 +42,6 @@ pub(crate) const TESTS: &[Test] = &[
 
 fn percent(value: f64) -> Percent {
     Percent::try_new(value).unwrap()
-}
-
-fn about(seen: Duration, wanted: Duration) {
-    assert!(seen >= wanted && seen < wanted + ms(25), "{seen:?} for {wanted:?}");
 }
 
 fn delay(carrier: Carrier) {

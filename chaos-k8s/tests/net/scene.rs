@@ -156,6 +156,10 @@ impl Scene {
     }
 }
 
+pub(crate) fn about(seen: Duration, wanted: Duration) {
+    assert!(seen >= wanted && seen < wanted + Duration::from_millis(25), "{seen:?} for {wanted:?}");
+}
+
 pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
     SocketAddr::new(address.parse::<IpAddr>().unwrap(), port)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// use chaos_core::units::ms;
 /// use chaos_k8s::node::net::{self, Carrier};
 /// let here = net::delay(ms(40)).carrier(Carrier::Process);
-/// assert_eq!(here.to_string(), "delay 40ms to all traffic through this process");
+/// assert_eq!(here.to_string(), "delay 40ms to everyone through this process");
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
