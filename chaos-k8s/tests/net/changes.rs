@@ -8,25 +8,37 @@ use std::time::Instant;
 
 use chaos_core::units::ms;
 use chaos_core::{BlastRadius, Fault, Mode, Percent, Targets};
-use chaos_k8s::node::net::{self, Bandwidth, Flow, IfName};
+use chaos_k8s::node::net::{self, Bandwidth, Carrier, Devices, Direction, Flow, IfName, NetRule};
 
-use crate::scene::{OTHER, PEER, PORT, Scene, at, ip, run, wait_until};
+use crate::scene::{OTHER, PEER, PORT, PROCESS_BOTH, Scene, at, ip, run, wait_until};
 use crate::support::{Need, Test};
 
 const NFT: &[Need] = &[Need::Root, Need::Nft];
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_device_that_comes_up_later_is_taken_in", NFT, later),
-    ("a_device_that_goes_takes_its_part_with_it", NFT, gone),
-    ("a_device_of_ours_that_somebody_deletes_is_noticed_and_made_again", NFT, deleted),
-    ("an_inject_that_is_given_up_leaves_nothing", NFT, given_up),
+    ("a_device_that_comes_up_later_is_taken_in", NFT, || later(rate())),
+    ("a_device_that_goes_takes_its_part_with_it", NFT, || gone(rate())),
+    ("a_device_of_ours_that_somebody_deletes_is_noticed_and_made_again", NFT, || deleted(rate())),
+    ("an_inject_that_is_given_up_leaves_nothing", NFT, || given_up(rate())),
+    ("a_device_that_comes_up_later_is_taken_in_by_this_process", PROCESS_BOTH, || later(slow())),
+    ("a_device_that_goes_takes_its_part_of_this_process_with_it", PROCESS_BOTH, || gone(slow())),
+    ("a_tap_that_somebody_deletes_is_noticed_and_made_again", PROCESS_BOTH, || deleted(slow())),
+    ("an_inject_through_this_process_that_is_given_up_leaves_nothing", PROCESS_BOTH, || given_up(slow())),
     ("a_delta_on_fifty_rules", NFT, fifty),
     ("many_networks_in_one_rule", NFT, networks),
 ];
 
-fn later() {
+fn rate() -> NetRule {
+    net::bandwidth(Bandwidth::mbit(5).unwrap()).between(Flow::all()).into()
+}
+
+fn slow() -> NetRule {
+    net::delay(ms(5)).between(Flow::all()).carrier(Carrier::Process).into()
+}
+
+fn later(rule: NetRule) {
     let scene = Scene::new();
-    let injection = scene.begin(net::bandwidth(Bandwidth::mbit(5).unwrap()).between(Flow::all())).unwrap();
+    let injection = scene.begin(rule).unwrap();
     assert!(!scene.state().contains("device \"vc\""));
     scene.target.inside(|| {
         ip("link add vc type veth peer name vd");
@@ -42,15 +54,15 @@ fn later() {
     assert_eq!(scene.left(), "");
 }
 
-fn gone() {
+fn gone(rule: NetRule) {
     let scene = Scene::new();
     scene.target.inside(|| {
         ip("link add vc type veth peer name vd");
         ip("link set vc up");
     });
-    let rate = || net::bandwidth(Bandwidth::mbit(5).unwrap());
-    let injection = scene.begin(rate().between(Flow::all())).unwrap();
-    let only = scene.begin(rate().to(Flow::all()).device(IfName::try_new("vc").unwrap())).unwrap();
+    let injection = scene.begin(rule.clone()).unwrap();
+    let devices = Devices::Named(vec![IfName::try_new("vc").unwrap()]);
+    let only = scene.begin(NetRule { direction: Direction::Egress, devices, ..rule }).unwrap();
     scene.target.inside(|| ip("link del vc"));
     assert!(run(injection.observe()).iter().all(|(_, seen)| seen.as_ref().unwrap().is_in_force()));
     let seen = run(only.observe()).remove(0).1.unwrap();
@@ -61,10 +73,14 @@ fn gone() {
     assert_eq!(scene.left(), "");
 }
 
-fn deleted() {
+fn deleted(rule: NetRule) {
     let scene = Scene::new();
-    let rate = || net::bandwidth(Bandwidth::mbit(5).unwrap());
-    let injection = scene.begin(rate().to(Flow::peer(PEER).unwrap())).unwrap();
+    let to = |address| NetRule {
+        traffic: Flow::peer(address).unwrap().into(),
+        direction: Direction::Egress,
+        ..rule.clone()
+    };
+    let injection = scene.begin(to(PEER)).unwrap();
     let state = scene.state();
     let ours = state
         .lines()
@@ -74,7 +90,7 @@ fn deleted() {
     let seen = run(injection.observe()).remove(0).1.unwrap();
     assert!(!seen.is_in_force(), "{}", seen.detail());
     // The next change puts it right.
-    let other = scene.begin(rate().to(Flow::peer(OTHER).unwrap())).unwrap();
+    let other = scene.begin(to(OTHER)).unwrap();
     assert!(run(injection.observe()).remove(0).1.unwrap().is_in_force());
     assert!(scene.client().one(at(PEER, PORT)).is_some());
     run(other.revert()).unwrap();
@@ -82,11 +98,11 @@ fn deleted() {
     assert_eq!(scene.left(), "");
 }
 
-fn given_up() {
+fn given_up(rule: NetRule) {
     let scene = Scene::new();
     for _ in 0..20 {
         let target = Targets::one(scene.namespace());
-        let rule = net::bandwidth(Bandwidth::mbit(5).unwrap()).between(Flow::all()).into_rule();
+        let rule = rule.clone();
         run(async {
             let radius = BlastRadius::count(1).unwrap();
             let begun =

@@ -6,21 +6,36 @@ use std::time::Duration;
 
 use chaos_core::Percent;
 use chaos_core::units::ms;
-use chaos_k8s::node::net::{self, Bandwidth, Flow, NetRule, Refusal};
+use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
-use crate::scene::{OTHER, OTHER6, PEER, PEER6, PORT, Scene, at, run};
+use crate::scene::{
+    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, interval, run,
+};
 use crate::support::{Need, Test};
 
-const NETEM: &[Need] = &[Need::Root, Need::Nft, Need::Netem];
 const NFT: &[Need] = &[Need::Root, Need::Nft];
+const MIXED: &[Need] = &[Need::Root, Need::Nft, Need::Netem, Need::Tun, Need::Tcx];
 
 pub(crate) const TESTS: &[Test] = &[
-    ("delays_of_several_faults_add_up_whatever_their_order", NETEM, delays),
-    ("a_duplicating_fault_joins_a_delay", NETEM, duplicates),
-    ("what_cannot_be_joined_is_refused_before_anything_is_touched", NETEM, unjoined),
+    ("delays_of_several_faults_add_up_whatever_their_order", KERNEL, || delays([Carrier::Kernel; 3])),
+    ("a_duplicating_fault_joins_a_delay", KERNEL, || duplicates(Carrier::Kernel)),
+    ("what_cannot_be_joined_is_refused_before_anything_is_touched", KERNEL, unjoined),
+    ("delays_through_this_process_add_up_whatever_their_order", PROCESS_BOTH, || {
+        delays([Carrier::Process; 3])
+    }),
+    ("delays_by_kernel_and_process_add_up_whatever_their_order", MIXED, || {
+        delays([Carrier::Process, Carrier::Kernel, Carrier::Process]);
+        delays([Carrier::Kernel, Carrier::Process, Carrier::Kernel]);
+    }),
+    ("a_duplicating_fault_through_this_process_joins_a_delay", PROCESS, || duplicates(Carrier::Process)),
+    ("what_the_kernel_cannot_join_composes_through_this_process", PROCESS, joined),
+    ("a_rate_is_shared_by_what_goes_through_this_process_and_what_does_not", PROCESS, shared_with_process),
+    ("a_drop_and_a_delay_through_this_process_compose", PROCESS_BOTH, drop_and_process),
     ("a_rate_is_shared_by_all_that_it_meets", NFT, shared_rate),
     ("a_drop_and_a_rate_compose", NFT, drop_and_rate),
-    ("a_hundred_cycles_of_netem_lose_no_packet", NETEM, netem_cycles),
+    ("a_hundred_cycles_of_netem_lose_no_packet", KERNEL, || netem_cycles(Carrier::Kernel)),
+    ("a_hundred_cycles_through_this_process_lose_no_packet", PROCESS_BOTH, || netem_cycles(Carrier::Process)),
+    ("cycles_of_each_effect_through_this_process_lose_no_packet_of_others", PROCESS_BOTH, process_cycles),
     ("a_hundred_cycles_of_each_other_fault_lose_no_packet_of_others", NFT, cycles),
 ];
 
@@ -28,17 +43,16 @@ fn percent(value: f64) -> Percent {
     Percent::try_new(value).unwrap()
 }
 
-fn about(seen: Duration, wanted: Duration) {
-    assert!(seen >= wanted && seen < wanted + ms(25), "{seen:?} for {wanted:?}");
-}
-
-fn delays() {
+/// By `carriers`: of the narrow one, the wide one and the one with a port.
+fn delays(carriers: [Carrier; 3]) {
     let scene = Scene::new();
     let client = scene.client();
     let before = scene.state();
-    let narrow = || net::delay(ms(40)).to(Flow::peers([PEER, PEER6]).unwrap());
-    let wide = || net::delay(ms(60)).to(Flow::all());
-    let port = || net::delay(ms(80)).between(Flow::peer("10.0.0.0/8").unwrap().port(PORT).unwrap().udp());
+    let [first, second, third] = carriers;
+    let narrow = || net::delay(ms(40)).to(Flow::peers([PEER, PEER6]).unwrap()).carrier(first);
+    let wide = || net::delay(ms(60)).to(Flow::all()).carrier(second);
+    let flow = || Flow::peer("10.0.0.0/8").unwrap().port(PORT).unwrap().udp();
+    let port = || net::delay(ms(80)).between(flow()).carrier(third);
     let orders: [[NetRule; 3]; 3] = [
         [narrow().into(), wide().into(), port().into()],
         [port().into(), wide().into(), narrow().into()],
@@ -65,11 +79,12 @@ fn delays() {
     }
 }
 
-fn duplicates() {
+fn duplicates(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
-    let copies = scene.begin(net::duplicate(percent(100.0)).to(Flow::peer(PEER).unwrap())).unwrap();
-    let slow = scene.begin(net::delay(ms(40)).to(Flow::all())).unwrap();
+    let copies = net::duplicate(percent(100.0)).to(Flow::peer(PEER).unwrap()).carrier(carrier);
+    let copies = scene.begin(copies).unwrap();
+    let slow = scene.begin(net::delay(ms(40)).to(Flow::all()).carrier(carrier)).unwrap();
     let answers = client.send(at(PEER, PORT), 50, ms(1));
     assert_eq!(answers.len(), 100);
     about(client.rtt(at(PEER, PORT)), ms(40));
@@ -82,14 +97,102 @@ fn duplicates() {
 
 fn unjoined() {
     let scene = Scene::new();
-    let copies = scene.begin(net::duplicate(percent(10.0)).to(Flow::all())).unwrap();
+    let copies = net::duplicate(percent(10.0)).to(Flow::all()).carrier(Carrier::Kernel);
+    let copies = scene.begin(copies).unwrap();
     let state = scene.state();
     let links = percent(10.0);
-    let loss = net::loss(net::Odds::of(links).correlated(percent(10.0)));
+    let loss = net::loss(net::Odds::of(links).correlated(percent(10.0))).carrier(Carrier::Kernel);
     let error = scene.begin(loss.to(Flow::all())).unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("duplicates"), "{error}");
     assert_eq!(scene.state(), state);
     run(copies.revert()).unwrap();
+}
+
+fn joined() {
+    const COUNT: u32 = 800;
+    let scene = Scene::new();
+    let client = scene.client();
+    let by = |fault: net::NetFault<net::Netem>| scene.begin(fault.carrier(Carrier::Process)).unwrap();
+    let copies = by(net::duplicate(percent(100.0)));
+    let loss = by(net::loss(percent(30.0)).to(Flow::peer(PEER).unwrap()));
+    let answers = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500));
+    // Each copy has a throw of its own.
+    let came = answers.len() as f64;
+    println!("{came} of {COUNT} sent twice and lost at 30 %");
+    assert!(interval(2 * COUNT, 0.7).contains(&came), "{came}");
+    assert_eq!(client.send(at(OTHER, PORT), 50, ms(1)).len(), 100);
+    run(copies.revert()).unwrap();
+    let came = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500)).len() as f64;
+    assert!(interval(COUNT, 0.7).contains(&came), "{came}");
+    run(loss.revert()).unwrap();
+    assert_eq!(scene.left(), "");
+}
+
+/// Packets to one peer wait in this process first; together with those to another they still have one rate.
+fn shared_with_process() {
+    let scene = Scene::new();
+    for rate_first in [true, false] {
+        let rate = net::bandwidth(Bandwidth::kbit(800).unwrap()).queue(1_000_000).to(Flow::all());
+        let rate = || scene.begin(rate.clone()).unwrap();
+        let slow = || {
+            let slow = net::delay(ms(40)).to(Flow::peer(PEER).unwrap()).carrier(Carrier::Process);
+            scene.begin(slow).unwrap()
+        };
+        let (rate, slow) = if rate_first {
+            let rate = rate();
+            (rate, slow())
+        } else {
+            let slow = slow();
+            (rate(), slow)
+        };
+        let took = together(&scene);
+        println!("200 packets in {took:?}, alone {:?} at least", least());
+        assert!(took >= least(), "{took:?}");
+        about(scene.client().rtt(at(PEER, PORT)), ms(40));
+        about(scene.client().rtt(at(OTHER, PORT)), ms(0));
+        run(rate.revert()).unwrap();
+        about(scene.client().rtt(at(PEER, PORT)), ms(40));
+        run(slow.revert()).unwrap();
+        assert_eq!(scene.left(), "");
+    }
+}
+
+fn drop_and_process() {
+    let scene = Scene::new();
+    let client = scene.client();
+    let slow = net::delay(ms(30)).between(Flow::all()).carrier(Carrier::Process);
+    let slow = scene.begin(slow).unwrap();
+    let gone = scene.begin(net::drop().to(Flow::peer(PEER).unwrap())).unwrap();
+    // Met once, on its way to this process, and not again on its way back.
+    let loss = scene.begin(net::loss(percent(50.0)).to(Flow::peer(OTHER).unwrap())).unwrap();
+    assert_eq!(client.one(at(PEER, PORT)), None);
+    let came = client.send(at(OTHER, PORT), 600, ms(1)).len() as f64;
+    println!("{came} of 600 at 50 %");
+    assert!(interval(600, 0.5).contains(&came), "{came}");
+    run(gone.revert()).unwrap();
+    about(client.rtt(at(PEER, PORT)), ms(60));
+    run(slow.revert()).unwrap();
+    about(client.rtt(at(PEER, PORT)), ms(0));
+    run(loss.revert()).unwrap();
+    assert_eq!(scene.left(), "");
+}
+
+/// The time in which 100 packets to each of two peers came back, sent at once.
+fn together(scene: &Scene) -> Duration {
+    let (a, b) = (scene.client(), scene.client());
+    let (first, second) = thread::scope(|scope| {
+        let first = scope.spawn(|| a.timed(at(PEER, PORT), 100));
+        let second = scope.spawn(|| b.timed(at(OTHER, PORT), 100));
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    assert_eq!((first.len(), second.len()), (100, 100), "none lost");
+    let begin = first[0].min(second[0]);
+    first.last().unwrap().max(second.last().unwrap()).duration_since(begin)
+}
+
+/// What they need at a rate of 800 kbit/s: 200 packets of 542 bytes, less what a burst lets through.
+fn least() -> Duration {
+    Duration::from_secs_f64((200.0 * 542.0 - 2.0 * 3_200.0) * 8.0 / 800_000.0 * 0.95)
 }
 
 fn shared_rate() {
@@ -98,18 +201,9 @@ fn shared_rate() {
     // Another fault splits the traffic into two combinations: together they still have one rate.
     let other = net::bandwidth(Bandwidth::mbit(900).unwrap()).to(Flow::peer(PEER).unwrap());
     let other = scene.begin(other).unwrap();
-    let (a, b) = (scene.client(), scene.client());
-    let (first, second) = thread::scope(|scope| {
-        let first = scope.spawn(|| a.timed(at(PEER, PORT), 100));
-        let second = scope.spawn(|| b.timed(at(OTHER, PORT), 100));
-        (first.join().unwrap(), second.join().unwrap())
-    });
-    let begin = first[0].min(second[0]);
-    let took = first.last().unwrap().max(second.last().unwrap()).duration_since(begin);
-    // 200 packets of 542 bytes, less what a burst lets through.
-    let least = Duration::from_secs_f64((200.0 * 542.0 - 2.0 * 3_200.0) * 8.0 / 800_000.0 * 0.95);
-    println!("200 packets in {took:?}, alone {least:?} at least");
-    assert!(took >= least, "{took:?}");
+    let took = together(&scene);
+    println!("200 packets in {took:?}, alone {:?} at least", least());
+    assert!(took >= least(), "{took:?}");
     run(other.revert()).unwrap();
     run(rate.revert()).unwrap();
     assert_eq!(scene.left(), "");
@@ -129,6 +223,14 @@ fn drop_and_rate() {
     assert_eq!(scene.left(), "");
 }
 
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Injects and reverts `rules` in turn, so many times, while packets go to another peer a thousand times a second.
 fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool) {
     let (stop, others, targets) = (AtomicBool::new(false), scene.client(), scene.client());
@@ -143,10 +245,12 @@ fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool) {
     let (others, targets) = thread::scope(|scope| {
         let others = scope.spawn(|| stream(&others, at(OTHER, PORT)));
         let targets = scope.spawn(|| stream(&targets, at(PEER, PORT)));
+        // Also when a cycle fails.
+        let stopping = Stop(&stop);
         for number in 0..times {
             run(scene.begin(rules[number % rules.len()].clone()).unwrap().revert()).unwrap();
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(stopping);
         (others.join().unwrap(), targets.join().unwrap())
     });
     println!(
@@ -157,18 +261,31 @@ fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool) {
     assert!(!keeps || targets.0 == targets.1, "of the target, which only waits");
 }
 
-fn netem_cycles() {
+fn netem_cycles(carrier: Carrier) {
     let scene = Scene::new();
     let flow = || Flow::peer(PEER).unwrap();
-    let steady = scene.begin(net::delay(ms(5)).to(Flow::peer(PEER6).unwrap())).unwrap();
-    cycle(
-        &scene,
-        &[net::delay(ms(10)).to(flow()).into(), net::delay(ms(3)).between(flow()).into()],
-        50,
-        true,
-    );
+    let slow = |delay| net::delay(delay).carrier(carrier);
+    let steady = scene.begin(slow(ms(5)).to(Flow::peer(PEER6).unwrap())).unwrap();
+    cycle(&scene, &[slow(ms(10)).to(flow()).into(), slow(ms(3)).between(flow()).into()], 50, true);
     run(steady.revert()).unwrap();
-    cycle(&scene, &[net::delay(ms(10)).between(flow()).into()], 50, true);
+    cycle(&scene, &[slow(ms(10)).between(flow()).into()], 50, true);
+    assert_eq!(scene.left(), "");
+}
+
+/// While another fault through this process meets all packets, also those of others.
+fn process_cycles() {
+    let scene = Scene::new();
+    let by = |fault: net::NetFault<net::Netem>| fault.carrier(Carrier::Process);
+    let flow = || Flow::peer(PEER).unwrap();
+    let steady = scene.begin(by(net::delay(ms(5)).between(Flow::all()))).unwrap();
+    let rules = [
+        by(net::loss(percent(30.0)).to(flow())).into(),
+        by(net::duplicate(percent(30.0)).between(flow())).into(),
+        by(net::corrupt(percent(30.0)).from(flow())).into(),
+        by(net::reorder(percent(30.0), ms(4)).to(flow())).into(),
+    ];
+    cycle(&scene, &rules, 100, false);
+    run(steady.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }
 

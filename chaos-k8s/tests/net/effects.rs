@@ -1,55 +1,67 @@
 //! Each effect, as a program in the target and its peer see it.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use chaos_core::Percent;
 use chaos_core::units::{ms, secs};
-use chaos_k8s::node::net::{self, Bandwidth, Distribution, Flow, LossModel, Netem, Odds, Refusal, Slot};
+use chaos_k8s::node::net::{
+    self, Bandwidth, Carrier, Distribution, Flow, LossModel, Netem, Odds, Refusal, Slot,
+};
 
-use crate::scene::{OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, Scene, at, interval};
-use crate::support::{Need, Test};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 
-const NETEM: &[Need] = &[Need::Root, Need::Nft, Need::Netem];
+use crate::scene::{
+    KERNEL, OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, interval,
+};
+use crate::support::{Need, Test, through_signals};
+
 const NFT: &[Need] = &[Need::Root, Need::Nft];
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_delay_is_met_by_its_peers_alone", NETEM, delay),
     ("packets_vanish_on_their_way_out_and_in", NFT, vanish),
-    ("loss_is_random_and_silent", NFT, loss),
+    ("loss_is_random_and_silent", NFT, || loss(Carrier::Automatic)),
     ("a_refusal_is_told_to_who_connects", NFT, refuse),
     ("a_rate_holds_each_way", NFT, rate),
-    ("netem_loses_by_its_models", NETEM, models),
-    ("netem_duplicates_corrupts_and_reorders", NETEM, damage),
-    ("jitter_strays_as_far_as_it_says", NETEM, jitter),
-    ("a_link_has_its_rate_and_its_slots", NETEM, link),
+    ("a_delay_is_met_by_its_peers_alone", KERNEL, || delay(Carrier::Kernel)),
+    ("netem_loses_by_its_models", KERNEL, || models(Carrier::Kernel)),
+    ("netem_duplicates_corrupts_and_reorders", KERNEL, || damage(Carrier::Kernel)),
+    ("jitter_strays_as_far_as_it_says", KERNEL, || jitter(Carrier::Kernel)),
+    ("a_link_has_its_rate_and_its_slots", KERNEL, || link(Carrier::Kernel)),
+    ("congestion_is_marked_instead_of_lost", KERNEL, || ecn(Carrier::Kernel)),
+    ("a_delay_is_met_by_its_peers_alone_through_this_process", PROCESS_BOTH, || delay(Carrier::Process)),
+    ("loss_is_random_and_silent_through_this_process", PROCESS_BOTH, || loss(Carrier::Process)),
+    ("netem_loses_by_its_models_through_this_process", PROCESS, || models(Carrier::Process)),
+    ("netem_duplicates_corrupts_and_reorders_through_this_process", PROCESS, || damage(Carrier::Process)),
+    ("jitter_strays_as_far_as_it_says_through_this_process", PROCESS, || jitter(Carrier::Process)),
+    ("a_link_has_its_rate_and_its_slots_through_this_process", PROCESS, || link(Carrier::Process)),
+    ("congestion_is_marked_instead_of_lost_through_this_process", PROCESS, || ecn(Carrier::Process)),
+    ("a_seed_loses_the_same_packets_again", PROCESS, seed),
 ];
 
 fn percent(value: f64) -> Percent {
     Percent::try_new(value).unwrap()
 }
 
-fn about(seen: Duration, wanted: Duration) {
-    assert!(seen >= wanted && seen < wanted + ms(25), "{seen:?} for {wanted:?}");
-}
-
-fn delay() {
+fn delay(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
     let before = scene.state();
-    scene.under(net::delay(ms(40)).to(Flow::peers([PEER, PEER6]).unwrap()), || {
+    let there = Flow::peers([PEER, PEER6]).unwrap();
+    scene.under(net::delay(ms(40)).to(there).carrier(carrier), || {
         about(client.rtt(at(PEER, PORT)), ms(40));
         about(client.rtt(at(PEER6, PORT)), ms(40));
         about(client.rtt(at(OTHER, PORT)), ms(0));
         about(client.rtt(at(OTHER6, PORT)), ms(0));
     });
     about(client.rtt(at(PEER, PORT)), ms(0));
-    scene.under(net::delay(ms(40)).between(Flow::all()), || {
+    scene.under(net::delay(ms(40)).between(Flow::all()).carrier(carrier), || {
         about(client.rtt(at(OTHER, PORT)), ms(80));
         about(client.rtt(at(OTHER6, PORT)), ms(80));
     });
-    scene.under(net::delay(ms(30)).from(Flow::peer(PEER).unwrap().port(PORT).unwrap().udp()), || {
+    let back = Flow::peer(PEER).unwrap().port(PORT).unwrap().udp();
+    scene.under(net::delay(ms(30)).from(back).carrier(carrier), || {
         about(client.rtt(at(PEER, PORT)), ms(30));
         about(client.rtt(at(PEER, OTHER_PORT)), ms(0));
     });
@@ -73,13 +85,14 @@ fn vanish() {
     assert_eq!(scene.state(), before);
 }
 
-fn loss() {
+fn loss(carrier: Carrier) {
     const COUNT: u32 = 1_500;
     let scene = Scene::new();
     let client = scene.client();
     let pace = Duration::from_micros(400);
     assert_eq!(client.send(at(PEER, PORT), COUNT, pace).len(), COUNT as usize, "without a fault");
-    for fault in [net::loss(percent(30.0)).to(Flow::all()), net::loss(percent(30.0)).from(Flow::all())] {
+    let loss = || net::loss(percent(30.0)).carrier(carrier);
+    for fault in [loss().to(Flow::all()), loss().from(Flow::all())] {
         let answers = scene.under(fault, || client.send(at(PEER, PORT), COUNT, pace));
         let lost = f64::from(COUNT) - answers.len() as f64;
         println!("{lost} of {COUNT} lost at 30 %");
@@ -159,7 +172,7 @@ fn rate() {
     assert!((8..=25).contains(&answers.len()), "{}", answers.len());
 }
 
-fn models() {
+fn models(carrier: Carrier) {
     const COUNT: u32 = 1_500;
     let scene = Scene::new();
     let client = scene.client();
@@ -171,8 +184,9 @@ fn models() {
     };
     let elliott = Netem { loss: Some(model), ..Netem::default() };
     let pace = Duration::from_micros(400);
-    let answers =
-        scene.under(net::netem(elliott).to(Flow::all()), || client.send(at(PEER, PORT), COUNT, pace));
+    let answers = scene.under(net::netem(elliott).carrier(carrier).to(Flow::all()), || {
+        client.send(at(PEER, PORT), COUNT, pace)
+    });
     let lost = COUNT as usize - answers.len();
     // A share of p / (p + r) of packets in the bad state, in bursts of 1 / r: 300, with a deviation of about 3 times a
     // binomial's.
@@ -182,31 +196,34 @@ fn models() {
     assert!(bursts > 5, "{bursts} bursts of three and more");
     // The chance of a correlated loss differs from what is said (tc-netem(8)): only that packets are lost, by netem.
     let correlated = Odds::of(percent(30.0)).correlated(percent(25.0));
-    let answers =
-        scene.under(net::loss(correlated).to(Flow::all()), || client.send(at(PEER, PORT), COUNT, pace));
+    let answers = scene.under(net::loss(correlated).carrier(carrier).to(Flow::all()), || {
+        client.send(at(PEER, PORT), COUNT, pace)
+    });
     assert!((500..1_499).contains(&answers.len()), "{}", answers.len());
 }
 
-fn damage() {
+fn damage(carrier: Carrier) {
     const COUNT: u32 = 1_000;
     let scene = Scene::new();
     let client = scene.client();
     let pace = Duration::from_micros(400);
-    let twice = scene
-        .under(net::duplicate(percent(20.0)).to(Flow::all()), || client.send(at(PEER, PORT), COUNT, pace));
+    let twice = scene.under(net::duplicate(percent(20.0)).carrier(carrier).to(Flow::all()), || {
+        client.send(at(PEER, PORT), COUNT, pace)
+    });
     let more = twice.len() as f64 - f64::from(COUNT);
     println!("{more} of {COUNT} twice at 20 %");
     assert!(interval(COUNT, 0.2).contains(&more), "{more}");
 
     // One wrong bit: the checksum finds it, and the packet is lost.
-    let spoiled = scene.under(net::corrupt(percent(10.0)).to(Flow::peer(PEER).unwrap()), || {
-        client.send(at(PEER, PORT), COUNT, pace)
-    });
+    let spoiled = scene
+        .under(net::corrupt(percent(10.0)).carrier(carrier).to(Flow::peer(PEER).unwrap()), || {
+            client.send(at(PEER, PORT), COUNT, pace)
+        });
     let lost = f64::from(COUNT) - spoiled.len() as f64;
     println!("{lost} of {COUNT} spoiled at 10 %");
     assert!(interval(COUNT, 0.1).contains(&lost), "{lost}");
 
-    let mixed = scene.under(net::reorder(percent(25.0), ms(20)).to(Flow::all()), || {
+    let mixed = scene.under(net::reorder(percent(25.0), ms(20)).carrier(carrier).to(Flow::all()), || {
         client.send(at(PEER, PORT), COUNT, pace)
     });
     assert_eq!(mixed.len(), COUNT as usize);
@@ -221,13 +238,13 @@ fn damage() {
     assert!(late > 300, "{late}");
 }
 
-fn jitter() {
+fn jitter(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
     for distribution in
         [Distribution::Uniform, Distribution::Normal, Distribution::Pareto, Distribution::ParetoNormal]
     {
-        let fault = net::delay(ms(60)).jitter(ms(20)).distribution(distribution.clone()).to(Flow::all());
+        let fault = net::delay(ms(60)).jitter(ms(20)).distribution(distribution.clone()).carrier(carrier);
         let times: Vec<Duration> =
             scene.under(fault, || (0..40).map(|_| client.one(at(PEER, PORT)).unwrap()).collect());
         let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
@@ -239,18 +256,76 @@ fn jitter() {
     }
 }
 
-fn link() {
+fn link(carrier: Carrier) {
     let scene = Scene::new();
-    let fault = net::delay(ms(20)).and_rate(Bandwidth::kbit(800).unwrap()).to(Flow::all());
+    let fault = net::delay(ms(20)).and_rate(Bandwidth::kbit(800).unwrap()).carrier(carrier);
     let rate = scene.under(fault, || measured_rate(&scene, 400));
     println!("{rate:.0} bit/s of 800000");
     assert!((760_000.0..840_000.0).contains(&rate), "{rate}");
     let slots = Netem { slot: Some(Slot::every(ms(60), ms(60)).unwrap()), ..Netem::default() };
     // Every 2 ms one; what waits for a slot goes in it.
     let answers = scene
-        .under(net::netem(slots).to(Flow::all()), || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
+        .under(net::netem(slots).carrier(carrier), || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
     assert_eq!(answers.len(), 120);
     let bunches = 1 + answers.windows(2).filter(|pair| pair[1].1 - pair[0].1 > ms(20)).count();
     println!("120 packets over 240 ms in {bunches} bunches");
     assert!((3..=7).contains(&bunches), "{bunches}");
+}
+
+/// Half of what would be lost is marked instead, where the sender says that it can be.
+fn ecn(carrier: Carrier) {
+    const COUNT: u32 = 400;
+    /// "ECN-capable transport", "congestion experienced" (RFC 3168, section 5).
+    const ECT: i32 = 0b10;
+    const CE: u8 = 0b11;
+    let scene = Scene::new();
+    let sender = scene.target.inside(|| UdpSocket::bind("0.0.0.0:0").unwrap());
+    setsockopt(&sender, sockopt::Ipv4Tos, &ECT).unwrap();
+    let receiver = scene.peer.inside(|| UdpSocket::bind((PEER, 9)).unwrap());
+    setsockopt(&receiver, sockopt::IpRecvTos, &true).unwrap();
+    receiver.set_read_timeout(Some(ms(500))).unwrap();
+    let loss = Some(LossModel::Random(percent(50.0).into()));
+    let netem = Netem { loss, ecn: true, ..Netem::default() };
+    let (mut came, mut marked) = (0, 0);
+    scene.under(net::netem(netem).carrier(carrier), || {
+        for _ in 0..COUNT {
+            sender.send_to(b"ecn", (PEER, 9)).unwrap();
+            let Some(class) = class_of_next(&receiver) else { break };
+            came += 1;
+            marked += u32::from(class & CE == CE);
+        }
+    });
+    println!("{marked} of {came} marked at 50 %");
+    assert_eq!(came, COUNT, "none lost");
+    assert!(interval(COUNT, 0.5).contains(&f64::from(marked)), "{marked}");
+}
+
+/// The type of service of the next packet; none if none comes.
+fn class_of_next(receiver: &UdpSocket) -> Option<u8> {
+    let mut bytes = [0; 64];
+    let mut buffer = [std::io::IoSliceMut::new(&mut bytes)];
+    let mut room = nix::cmsg_space!(u8);
+    let message = through_signals(|| {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(receiver);
+        Ok(recvmsg::<()>(fd, &mut buffer, Some(&mut room), MsgFlags::empty())?.cmsgs()?.next())
+    });
+    match message.ok()?? {
+        ControlMessageOwned::Ipv4Tos(class) => Some(class),
+        _ => None,
+    }
+}
+
+fn seed() {
+    const COUNT: u32 = 300;
+    let lost = || {
+        let scene = Scene::new();
+        let client = scene.client();
+        let fault = net::loss(percent(30.0)).seed(11).carrier(Carrier::Process);
+        scene.under(fault.to(Flow::peer(PEER).unwrap().udp()), || {
+            client.send(at(PEER, PORT), COUNT, Duration::from_micros(400))
+        })
+    };
+    let first = lost();
+    assert!(first.len() < COUNT as usize - 50, "{}", first.len());
+    assert_eq!(first, lost());
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use chaos_core::Percent;
 use chaos_core::units::ms;
-use chaos_k8s::node::net::{self, Bandwidth, Flow, NetRule, Refusal};
+use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::scene::{PEER, PORT, Scene, at, run};
 use crate::support::{Need, Test};
@@ -191,7 +191,7 @@ fn shapes() {
             let said = rule.to_string();
             match scene.begin(rule) {
                 Ok(injection) => in_force.push((said, injection)),
-                Err(error) if error.to_string().contains("sch_netem") => {}
+                Err(error) if error.to_string().contains("this kernel does not have") => {}
                 Err(error) => panic!("{name}: {said}: {}", error.chain()),
             }
         }
@@ -232,7 +232,8 @@ fn rules() -> Vec<NetRule> {
         net::drop().to(Flow::peer("10.77.0.50").unwrap()).into(),
         net::loss(Percent::try_new(1.0).unwrap()).from(Flow::all()).into(),
         net::refuse(Refusal::Reset).to(Flow::peer("10.77.0.51").unwrap()).into(),
-        net::delay(ms(5)).between(Flow::all()).into(),
+        net::delay(ms(5)).between(Flow::all()).carrier(Carrier::Kernel).into(),
+        net::delay(ms(5)).between(Flow::all()).carrier(Carrier::Process).into(),
     ]
 }
 

@@ -7,6 +7,8 @@ mod changes;
 #[cfg(target_os = "linux")]
 mod compose;
 #[cfg(target_os = "linux")]
+mod custom;
+#[cfg(target_os = "linux")]
 mod deaths;
 #[cfg(target_os = "linux")]
 mod effects;
@@ -32,6 +34,7 @@ fn main() -> std::process::ExitCode {
         effects::TESTS,
         compose::TESTS,
         changes::TESTS,
+        custom::TESTS,
         foreign::TESTS,
         deaths::TESTS,
         stops::TESTS,

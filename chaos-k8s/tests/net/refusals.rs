@@ -6,9 +6,11 @@ use chaos_core::testing::conformance;
 use chaos_core::units::ms;
 use chaos_core::{BlastRadius, Chaos, Fault, Mode, Percent, Targets};
 use chaos_k8s::Node;
-use chaos_k8s::node::net::{self, Bandwidth, Distribution, Flow, IfName, NetRule, Netem, Ports, Refusal};
+use chaos_k8s::node::net::{
+    self, Bandwidth, Carrier, Distribution, Flow, IfName, NetRule, Netem, Ports, Refusal,
+};
 
-use crate::scene::{PEER, Scene, ip, read, run};
+use crate::scene::{KERNEL, PEER, PROCESS_BOTH, Scene, ip, read, run};
 use crate::support::{Need, Scratch, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -17,8 +19,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("two_runs_do_not_lead_the_same_packets_aside", &[Need::Root, Need::Nft], two_runs),
     ("without_rights_nothing_is_written", &[Need::Root, Need::Nft], without_rights),
     ("faults_keep_their_contract", &[Need::Root, Need::Nft], contract),
-    ("netem_keeps_its_contract", &[Need::Root, Need::Nft, Need::Netem], netem_contract),
-    ("without_netem_it_is_refused_by_name", &[Need::Root, Need::Nft], no_netem),
+    ("netem_keeps_its_contract", KERNEL, || netem_contract(Carrier::Kernel)),
+    ("netem_through_this_process_keeps_its_contract", PROCESS_BOTH, || netem_contract(Carrier::Process)),
+    ("the_plan_says_by_which_carrier", PROCESS_BOTH, plans),
+    ("by_the_kernel_alone_it_is_refused_where_that_has_no_netem", &[Need::Root, Need::Nft], no_netem),
+    ("without_the_right_to_send_packets_it_is_refused_by_name", PROCESS_BOTH, no_packets),
 ];
 
 fn words() {
@@ -136,14 +141,77 @@ fn contract() {
     keeps(net::bandwidth(Bandwidth::mbit(1).unwrap()).between(Flow::all()).into());
 }
 
-fn netem_contract() {
-    keeps(net::delay(ms(20)).jitter(ms(5)).between(Flow::peer(PEER).unwrap()).into());
+fn netem_contract(carrier: Carrier) {
+    let flow = || Flow::peer(PEER).unwrap();
+    keeps(net::delay(ms(20)).jitter(ms(5)).between(flow()).carrier(carrier).into());
+    if carrier == Carrier::Process {
+        keeps(net::loss(Percent::try_new(10.0).unwrap()).to(flow()).carrier(carrier).into());
+    }
+}
+
+/// A preview of the rule touches nothing.
+fn planned(scene: &Scene, rule: &NetRule) -> chaos_core::Result<String> {
+    let plan = run(rule.prepare(&scene.namespace()))?;
+    Ok(plan.change().to_owned())
+}
+
+fn plans() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let slow = || net::delay(ms(10));
+    let here = planned(&scene, &slow().carrier(Carrier::Process).into()).unwrap();
+    let figures = net::own::Figures::of(net::own::Frames::Large).to_string();
+    assert!(here.contains("through this process") && here.contains(&figures), "{here}");
+    println!("{here}");
+    let said = planned(&scene, &slow().into()).unwrap();
+    println!("{said}");
+    match planned(&scene, &slow().carrier(Carrier::Kernel).into()) {
+        Ok(by_kernel) => assert_eq!(said, by_kernel.replace(" by the kernel", "")),
+        Err(error) => {
+            assert!(error.to_string().contains("sch_netem"), "{error}");
+            let because = "since this kernel does not have the qdisc netem";
+            assert!(said.contains("through this process") && said.contains(because), "{said}");
+        }
+    }
+    for rule in [
+        net::drop().carrier(Carrier::Process).into_rule(),
+        net::bandwidth(Bandwidth::mbit(1).unwrap()).carrier(Carrier::Process).into(),
+    ] {
+        let error = planned(&scene, &rule).unwrap_err();
+        assert!(error.is_invalid() && error.to_string().contains("leave the carrier out"), "{error}");
+    }
+    assert_eq!(scene.state(), before);
+}
+
+fn no_packets() {
+    let scene = Scene::new();
+    let before = scene.state();
+    let (path, chaos) = (scene.path(), scene.chaos.clone());
+    let begin = move |rule: NetRule| {
+        let node = Node::new(&chaos);
+        let target = Targets::one(node.namespace_at(&path).unwrap());
+        let ledger = std::sync::Arc::new(chaos_core::Ledger::in_memory(node.undos().unwrap()));
+        let begun = chaos.inject(rule.on(target, Mode::ALL), BlastRadius::count(1).unwrap());
+        run(begun.ledger(ledger).begin())
+    };
+    std::thread::spawn(move || {
+        // Of this thread alone, and of those that it starts.
+        caps::drop(None, caps::CapSet::Effective, caps::Capability::CAP_NET_RAW).unwrap();
+        let slow = || net::delay(ms(10)).carrier(Carrier::Process);
+        let error = begin(slow().to(Flow::all()).into()).unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("CAP_NET_RAW"), "{error}");
+        // Packets on their way in need no such right.
+        run(begin(slow().from(Flow::all()).into()).unwrap().revert()).unwrap();
+    })
+    .join()
+    .unwrap();
+    assert_eq!(scene.state(), before);
 }
 
 fn no_netem() {
     let scene = Scene::new();
     let before = scene.state();
-    match scene.begin(net::delay(ms(10))) {
+    match scene.begin(net::delay(ms(10)).carrier(Carrier::Kernel)) {
         // A kernel that has it.
         Ok(injection) => run(injection.revert()).unwrap(),
         Err(error) => {

@@ -9,12 +9,11 @@ use std::time::{Duration, Instant};
 
 use chaos_core::ledger::Ledger;
 use chaos_core::{BlastRadius, Chaos, Fault, Injection, Mode, Result, Targets};
-use chaos_k8s::node::net::NetRule;
 use chaos_k8s::{Node, node::Namespace};
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::support::{Scratch, through_signals};
+use crate::support::{Need, Scratch, through_signals};
 
 /// The peer's addresses, two of each family.
 pub(crate) const PEER: &str = "10.77.0.2";
@@ -24,6 +23,14 @@ pub(crate) const OTHER6: &str = "fd77::3";
 /// Where the peer echoes.
 pub(crate) const PORT: u16 = 7_000;
 pub(crate) const OTHER_PORT: u16 = 7_001;
+
+/// What netem by the kernel needs, and what it needs through this process, on the way out alone and on both.
+pub(crate) const KERNEL: &[Need] = &[Need::Root, Need::Nft, Need::Netem];
+pub(crate) const PROCESS: &[Need] = &[Need::Root, Need::Nft, Need::Tun];
+pub(crate) const PROCESS_BOTH: &[Need] = &[Need::Root, Need::Nft, Need::Tun, Need::Tcx];
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 pub(crate) struct Scene {
     pub(crate) chaos: Chaos,
@@ -89,19 +96,16 @@ impl Scene {
         format!("/proc/{}/fd/{}", std::process::id(), fd.file_name().unwrap().to_str().unwrap())
     }
 
-    pub(crate) fn begin(&self, fault: impl Into<NetRule>) -> Result<Injection> {
+    pub(crate) fn begin(&self, fault: impl Fault<Target = Namespace>) -> Result<Injection> {
         run(self
             .chaos
-            .inject(
-                fault.into().on(Targets::one(self.namespace()), Mode::ALL),
-                BlastRadius::count(1).unwrap(),
-            )
+            .inject(fault.on(Targets::one(self.namespace()), Mode::ALL), BlastRadius::count(1).unwrap())
             .ledger(Arc::clone(&self.ledger))
             .begin())
     }
 
     /// Does `act` while the fault is in force.
-    pub(crate) fn under<T>(&self, fault: impl Into<NetRule>, act: impl FnOnce() -> T) -> T {
+    pub(crate) fn under<T>(&self, fault: impl Fault<Target = Namespace>, act: impl FnOnce() -> T) -> T {
         let injection = self.begin(fault).unwrap();
         let done = act();
         for (_, seen) in run(injection.observe()) {
@@ -144,12 +148,16 @@ impl Scene {
         self.target.inside(|| {
             let bind = |address: &str| {
                 let socket = roomy(UdpSocket::bind(address).unwrap());
-                socket.set_read_timeout(Some(Duration::from_millis(700))).unwrap();
+                socket.set_read_timeout(Some(PATIENCE)).unwrap();
                 socket
             };
             Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0") }
         })
     }
+}
+
+pub(crate) fn about(seen: Duration, wanted: Duration) {
+    assert!(seen >= wanted && seen < wanted + Duration::from_millis(25), "{seen:?} for {wanted:?}");
 }
 
 pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
@@ -194,6 +202,15 @@ impl Client {
                 Err(_) => return None,
             }
         }
+    }
+
+    /// Whether an answer comes within this time.
+    pub(crate) fn within(&self, to: SocketAddr, time: Duration) -> bool {
+        let socket = self.socket(to);
+        socket.set_read_timeout(Some(time)).unwrap();
+        let answered = self.one(to).is_some_and(|took| took < time);
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        answered
     }
 
     /// Sends so many at once; when each answer came.

@@ -8,18 +8,18 @@ use chaos_core::units::ms;
 use chaos_k8s::node::net::{LossModel, Netem};
 
 use super::effects::all_sent;
-use super::scene::{HERE, NEEDS, OTHER, Scene, TARGET, TARGET_6, assert_binomial, came, percent, send};
+use super::scene::{HERE, INWARD, OTHER, Scene, TARGET, TARGET_6, assert_binomial, numbers, percent};
 use super::support::Test;
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_delay_on_the_way_in_is_as_long_as_said_and_only_the_targets", NEEDS, delay),
-    ("losses_on_the_way_in_are_as_many_as_said", NEEDS, loss),
-    ("streams_on_the_way_in_arrive_whole", NEEDS, streams),
+    ("a_delay_on_the_way_in_is_as_long_as_said_and_only_the_targets", INWARD, delay),
+    ("losses_on_the_way_in_are_as_many_as_said", INWARD, loss),
+    ("streams_on_the_way_in_arrive_whole", INWARD, streams),
 ];
 
 fn delay() {
     let scene = Scene::new();
-    let Some(siding) = scene.inward(Netem { delay: ms(40), ..Netem::default() }) else { return };
+    let siding = scene.inward(Netem { delay: ms(40), ..Netem::default() });
     for peer in [TARGET, TARGET_6] {
         let (least, median) = scene.round_trip(peer, 50);
         println!("{peer}: {least:?} at least, median {median:?}");
@@ -38,12 +38,11 @@ fn delay() {
 fn loss() {
     let scene = Scene::new();
     let netem = Netem { loss: Some(LossModel::Random(percent(30.0).into())), ..Netem::default() };
-    let Some(_siding) = scene.inward(netem) else { return };
+    let _siding = scene.inward(netem);
     let sender = scene.there.inside(|| UdpSocket::bind((TARGET, 0)).unwrap());
     let receiver = scene.here.inside(|| UdpSocket::bind((HERE, 9)).unwrap());
     nix::sys::socket::setsockopt(&receiver, nix::sys::socket::sockopt::RcvBufForce, &(64 << 20)).unwrap();
-    send(&sender, receiver.local_addr().unwrap(), 2_000, 100);
-    assert_binomial("lost", 2_000 - came(&receiver, 100).len(), 2_000, 0.3);
+    assert_binomial("lost", 2_000 - numbers(&sender, &receiver, 2_000, 100).len(), 2_000, 0.3);
 }
 
 fn streams() {
@@ -53,7 +52,7 @@ fn streams() {
     ] {
         let name = netem.to_string();
         let scene = Scene::new();
-        let Some(siding) = scene.inward(netem) else { return };
+        let siding = scene.inward(netem);
         let listener = scene.here.inside(|| TcpListener::bind((HERE, 80)).unwrap());
         let bytes: Vec<u8> = (0..8_u32 << 18).flat_map(u32::to_be_bytes).collect();
         let mut stream = scene.there.inside(|| TcpStream::connect((HERE, 80)).unwrap());

@@ -20,6 +20,9 @@ use crate::support::{Need, Scratch, interfaces, through_signals};
 /// What all tests here need.
 pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Nft, Need::Tun];
 
+/// And what those need of packets on their way in.
+pub(crate) const INWARD: &[Need] = &[Need::Root, Need::Nft, Need::Tun, Need::Tcx];
+
 pub(crate) const MARK: u32 = 0x77;
 pub(crate) const HERE: &str = "10.7.0.1";
 /// The peer whose packets are sent over the siding.
@@ -81,24 +84,13 @@ impl Scene {
         self.here.inside(|| nft(&table("", tap)));
     }
 
-    /// A siding for what comes from the target; none where the kernel has no tcx, unless `CHAOS_REQUIRE` demands it.
-    pub(crate) fn inward(&self, netem: Netem) -> Option<Siding> {
+    /// A siding for what comes from the target.
+    pub(crate) fn inward(&self, netem: Netem) -> Siding {
         let place = Place { direction: Direction::Ingress, ..self.place("tap7") };
-        let siding = match self.runner.open(&place, NetemFault::try_new(netem).unwrap()) {
-            Err(error) if error.is_refused() => {
-                let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
-                assert!(
-                    !demanded.split(',').any(|name| name == "tcx"),
-                    "{error}, and CHAOS_REQUIRE demands tcx"
-                );
-                println!("not run: {}", error.chain());
-                return None;
-            }
-            siding => siding.unwrap(),
-        };
+        let siding = self.runner.open(&place, NetemFault::try_new(netem).unwrap()).unwrap();
         let table = table("", "tap7").replace("hook egress", "hook ingress").replace("daddr", "saddr");
         self.here.inside(|| nft(&table));
-        Some(siding)
+        siding
     }
 
     pub(crate) fn unsteer(&self) {

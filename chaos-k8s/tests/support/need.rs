@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Cgroup2,
     /// TUN devices.
     Tun,
+    /// BPF at a device's own hook, tcx, and the right to put it there.
+    Tcx,
     /// The right to trace the processes of others: CAP_SYS_PTRACE.
     Ptrace,
     /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
@@ -40,6 +42,7 @@ impl Need {
             Self::Cgroup1 => "cgroup1",
             Self::Cgroup2 => "cgroup2",
             Self::Tun => "tun",
+            Self::Tcx => "tcx",
             Self::Ptrace => "ptrace",
             Self::TimeNamespaces => "timens",
         }
@@ -66,6 +69,12 @@ impl Need {
                 let opened = OpenOptions::new().read(true).write(true).open("/dev/net/tun");
                 opened.err().map(|error| format!("no /dev/net/tun ({error})"))
             }
+            // The hook came with Linux 6.6; this file is there where bpf(2) is.
+            Self::Tcx if release() < Some((6, 6)) => Some("no tcx before Linux 6.6".to_owned()),
+            Self::Tcx if !fs::exists("/proc/sys/kernel/unprivileged_bpf_disabled").unwrap_or(false) => {
+                Some("no bpf(2)".to_owned())
+            }
+            Self::Tcx => cap(Capability::CAP_BPF),
             Self::Ptrace => cap(Capability::CAP_SYS_PTRACE),
             Self::TimeNamespaces => {
                 let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
@@ -100,6 +109,13 @@ impl Machine {
 fn cap(cap: Capability) -> Option<String> {
     let has = caps::has_cap(None, CapSet::Effective, cap).unwrap();
     (!has).then(|| format!("no {cap}"))
+}
+
+/// The first two numbers of the kernel's release.
+fn release() -> Option<(u32, u32)> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
 }
 
 fn in_scratch(what: &str, look: fn() -> std::io::Result<()>) -> Option<String> {

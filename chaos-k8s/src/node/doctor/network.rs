@@ -52,7 +52,7 @@ fn finding(piece: Piece, state: State) -> Finding {
             "netem",
             "delay, loss, duplication, corruption and reordering by the kernel",
             "module sch_netem (Ubuntu: linux-modules-extra, Fedora: kernel-modules-extra)",
-            "partition, loss, refusal and bandwidth; in your own program the same by `node::net::own` (tun)",
+            "the same through this process (tun, packet socket, tcx); partition, loss, refusal and bandwidth by the kernel",
         ),
         Piece::NetemSeed => (
             "netem seed",
@@ -62,9 +62,21 @@ fn finding(piece: Piece, state: State) -> Finding {
         ),
         Piece::Tun => (
             "tun",
-            "packets through this process: netem without sch_netem, own packet faults",
+            "packets through this process: netem without sch_netem, packet faults of your own",
             "module tun, and /dev/net/tun in the container",
             "faults by the kernel",
+        ),
+        Piece::PacketSocket => (
+            "packet socket",
+            "packets through this process on their way out",
+            "CAP_NET_RAW, and CONFIG_PACKET",
+            "faults by the kernel; packets through this process on their way in",
+        ),
+        Piece::Redirect => (
+            "tcx",
+            "packets through this process on their way in",
+            "Linux 6.6 with CONFIG_BPF_SYSCALL and CONFIG_NET_XGRESS, and CAP_BPF",
+            "faults by the kernel; packets through this process on their way out",
         ),
     };
     Finding { group: "network", name, what_for, brought_by, without, state }

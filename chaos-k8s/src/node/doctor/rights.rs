@@ -14,6 +14,13 @@ pub(super) fn look() -> Vec<Finding> {
             "faults within this program, stress, signals to processes of the same user",
         ),
         (
+            Capability::CAP_NET_RAW,
+            "CAP_NET_RAW",
+            "packets through this process on their way out: netem without sch_netem, packet faults of your own",
+            "root, or the capability",
+            "network faults by the kernel",
+        ),
+        (
             Capability::CAP_SYS_ADMIN,
             "CAP_SYS_ADMIN",
             "entering other network namespaces, clock offsets",

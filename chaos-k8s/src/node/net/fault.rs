@@ -5,7 +5,8 @@ use std::fmt;
 use chaos_core::{Approved, Fault, Observed, Owner, Plan, Result, Target};
 
 use super::engine::Seen;
-use super::rule::{Effect, NetFault, NetRule};
+use super::own::Custom;
+use super::rule::{Asked, Effect, NetFault, NetRule};
 use super::undo::NetUndo;
 use crate::node::{Namespace, Node};
 
@@ -22,29 +23,37 @@ impl Fault for NetRule {
     }
 
     async fn prepare(&self, target: &Namespace) -> Result<Plan<NetUndo>> {
-        self.effect.check()?;
-        let engine = target.node().net();
-        let change = engine.preview(target, self).await?;
-        let undo = NetUndo::new(target, engine.fresh_rule());
-        Ok(Plan::reversible(format!("{}: {change}", target.name()), undo).owned_by(Owner::Kernel))
+        prepare(&self.into(), target).await
     }
 
     async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
-        target.node().net().add(target, undo.rule(), self, target.lasting()).await
+        target.node().net().add(target, undo.rule(), &self.into(), target.lasting()).await
     }
 
     async fn extend(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
-        target.node().net().extend(target.netns(), undo.rule(), target.lasting()).await
+        extend(target, undo).await
     }
 
     async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
-        let seen = target.node().net().look(target, undo.rule()).await?;
-        Ok(match seen {
-            Some(Seen { in_force: true, detail }) => Observed::in_force(detail),
-            Some(Seen { in_force: false, detail }) => Observed::absent(detail),
-            None => Observed::absent("no such rule is in force"),
-        })
+        observe(target, undo).await
     }
+}
+
+async fn prepare(asked: &Asked, target: &Namespace) -> Result<Plan<NetUndo>> {
+    asked.effect.check()?;
+    let engine = target.node().net();
+    let change = engine.preview(target, asked).await?;
+    let undo = NetUndo::new(target, engine.fresh_rule());
+    Ok(Plan::reversible(format!("{}: {change}", target.name()), undo).owned_by(Owner::Kernel))
+}
+
+async fn observe(target: &Namespace, undo: &NetUndo) -> Result<Observed> {
+    let seen = target.node().net().look(target, undo.rule()).await?;
+    Ok(match seen {
+        Some(Seen { in_force: true, detail }) => Observed::in_force(detail),
+        Some(Seen { in_force: false, detail }) => Observed::absent(detail),
+        None => Observed::absent("no such rule is in force"),
+    })
 }
 
 impl<E> Fault for NetFault<E>
@@ -71,10 +80,43 @@ where
     }
 
     async fn extend(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
-        self.clone().into_rule().extend(target, undo).await
+        extend(target, undo).await
     }
 
     async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
-        self.clone().into_rule().observe(target, undo).await
+        observe(target, undo).await
     }
+}
+
+impl Fault for NetFault<Custom> {
+    type Target = Namespace;
+    type Undo = NetUndo;
+
+    fn describe(&self) -> String {
+        self.to_string()
+    }
+
+    fn via<'a>(&'a self, target: &'a Namespace) -> &'a Node {
+        target.node()
+    }
+
+    async fn prepare(&self, target: &Namespace) -> Result<Plan<NetUndo>> {
+        prepare(&self.asked(), target).await
+    }
+
+    async fn inject(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        target.node().net().add(target, undo.rule(), &self.asked(), target.lasting()).await
+    }
+
+    async fn extend(&self, target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+        extend(target, undo).await
+    }
+
+    async fn observe(&self, target: &Namespace, undo: &NetUndo) -> Result<Observed> {
+        observe(target, undo).await
+    }
+}
+
+async fn extend(target: &Approved<Namespace>, undo: &NetUndo) -> Result<()> {
+    target.node().net().extend(target.netns(), undo.rule(), target.lasting()).await
 }

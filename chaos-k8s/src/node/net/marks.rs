@@ -5,6 +5,7 @@ use chaos_core::Result;
 use chaos_core::ledger::RunId;
 
 use super::kernel::{Family, Link, Table};
+use crate::node::sys::tap;
 
 /// How tables begin.
 pub(crate) const TABLE: &str = "chaos-";
@@ -42,6 +43,11 @@ impl Marks {
         }
     }
 
+    /// Of a TAP, at most 15 letters too.
+    pub(crate) fn tap(&self, number: u16) -> String {
+        format!("{}t{number:x}", self.device(0))
+    }
+
     /// Whether this run made the device.
     pub(crate) fn made(&self, link: &Link) -> bool {
         let shared = self.device(0);
@@ -52,9 +58,9 @@ impl Marks {
     }
 }
 
-/// Whether this crate made the device, in whatever run.
+/// Whether this crate made the device, in whatever run. A TAP has no alias, but an address from its start.
 pub(crate) fn is_made_here(link: &Link) -> bool {
-    link.alias.as_ref().is_some_and(|alias| alias.starts_with(ALIAS))
+    link.alias.as_ref().is_some_and(|alias| alias.starts_with(ALIAS)) || link.address == tap::ADDRESS
 }
 
 #[cfg(test)]
@@ -66,15 +72,17 @@ mod tests {
         let marks = Marks::of(RunId::fresh());
         for number in [0, 1, 0xfff] {
             assert!(marks.device(number).len() <= 15, "{}", marks.device(number));
+            assert!(marks.tap(number).len() <= 15, "{}", marks.tap(number));
         }
+        let tap = Link { name: marks.tap(1), address: tap::ADDRESS.to_vec(), ..Link::default() };
+        assert!(is_made_here(&tap) && !marks.made(&tap), "it goes with its process");
         let mut link = Link {
             index: 7,
             name: marks.device(3),
             kind: Some("ifb".to_owned()),
             alias: Some(marks.alias()),
             is_up: true,
-            is_loopback: false,
-            is_port: false,
+            ..Link::default()
         };
         assert!(marks.made(&link) && is_made_here(&link));
         link.alias = Some(Marks::of(RunId::fresh()).alias());

@@ -64,7 +64,7 @@ pub use dns::{DnsEffect, DnsFault, DnsUndo, NamePattern, QueryType, dns};
 pub use undo::NetUndo;
 
 pub use rule::{
-    Address, Bandwidth, Devices, Direction, Distribution, Duplicate, Effect, Flow, IfName, LossModel,
-    NetFault, NetRule, Netem, Odds, Ports, Protocol, Refusal, Reorder, Shaping, Slot, Traffic, bandwidth,
-    corrupt, delay, drop, duplicate, loss, netem, refuse, reorder,
+    Address, Bandwidth, Carrier, Devices, Direction, Distribution, Duplicate, Effect, Flow, IfName,
+    LossModel, NetFault, NetRule, Netem, Odds, Ports, Protocol, Refusal, Reorder, Shaping, Slot, Traffic,
+    bandwidth, corrupt, custom, delay, drop, duplicate, loss, netem, refuse, reorder,
 };

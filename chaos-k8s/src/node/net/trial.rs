@@ -2,12 +2,14 @@
 //! shows it, and the engine refuses by it what cannot work.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::File;
 
 use chaos_core::{Error, Result};
+use nix::net::if_::if_nametoindex;
 
 use super::kernel::expr::{Op, Reg, Reject};
 use super::kernel::{Batch, Class, Expr, Family, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Table};
+use crate::node::sys;
 
 /// A piece of the packet machinery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,10 +24,12 @@ pub(crate) enum Piece {
     Netem,
     NetemSeed,
     Tun,
+    PacketSocket,
+    Redirect,
 }
 
 impl Piece {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Tables,
         Self::Egress,
         Self::Forward,
@@ -36,6 +40,8 @@ impl Piece {
         Self::Netem,
         Self::NetemSeed,
         Self::Tun,
+        Self::PacketSocket,
+        Self::Redirect,
     ];
 }
 
@@ -59,6 +65,9 @@ impl Tried {
 }
 
 const NAME: &str = "chaos-trial";
+const TAP: &str = "chaostap";
+/// The namespace's own loopback.
+const LO: u32 = 1;
 const SEED: u64 = 7;
 const ROOT: Handle = Handle::new(1, 0);
 
@@ -73,6 +82,7 @@ pub(crate) fn here() -> Result<Tried> {
         netdev: Table::new(Family::Netdev, NAME)?,
         inet: Table::new(Family::Inet, NAME)?,
         ifb: 0,
+        tap: None,
     };
     let mut tried = Tried::default();
     for piece in Piece::ALL {
@@ -89,6 +99,8 @@ struct Trial {
     inet: Table,
     /// The device's number, once it is made.
     ifb: u32,
+    /// Kept for what is tried with it.
+    tap: Option<File>,
 }
 
 impl Trial {
@@ -125,9 +137,19 @@ impl Trial {
             Piece::NetemSeed if self.seed()? == Some(SEED) => Ok(()),
             Piece::NetemSeed => Err(Error::refused("this kernel's netem does not take a seed")),
             Piece::Tun => {
-                OpenOptions::new().read(true).write(true).open("/dev/net/tun").map(drop).map_err(|source| {
-                    Error::refused(format!("/dev/net/tun cannot be opened: {source}")).with_source(source)
-                })
+                let tap = sys::tap::open(TAP, true).map_err(|source| said("/dev/net/tun", source))?;
+                self.tap = Some(tap);
+                Ok(())
+            }
+            Piece::PacketSocket => {
+                sys::packet::open(LO, 1).map(drop).map_err(|source| said("a packet socket", source))
+            }
+            Piece::Redirect => {
+                if self.tap.is_none() {
+                    return Err(Error::refused("there is no TAP to try it with"));
+                }
+                let tap = if_nametoindex(TAP).map_err(std::io::Error::from)?;
+                sys::ingress::redirect(tap, LO, 1).map(drop).map_err(|source| said("BPF at tcx", source))
             }
         }
     }
@@ -150,11 +172,14 @@ impl Trial {
 
     /// Puts a netem on the namespace's own loopback; the seed that it then says it has, if it says one.
     fn seed(&mut self) -> Result<Option<u64>> {
-        const LO: u32 = 1;
         let options = NetemOptions { limit: 1, seed: Some(SEED), ..NetemOptions::default() };
         self.kernel.put_qdisc(LO, &root(Kind::Netem(options)))?;
         self.kernel.netem_seed(LO)
     }
+}
+
+fn said(what: &str, source: std::io::Error) -> Error {
+    Error::refused(format!("{what}: {source}")).with_source(source)
 }
 
 fn root(kind: Kind) -> Qdisc {

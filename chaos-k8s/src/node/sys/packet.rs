@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use nix::libc;
 use nix::sys::socket::{
@@ -15,11 +15,11 @@ use nix::sys::socket::{
 const BUFFER: usize = 8 << 20;
 
 /// Opens the socket in the calling thread's namespace. Each frame written has the [`HEADER`](super::tap::HEADER) of a TAP before
-/// it, goes out with `mark` and without waiting. Nothing is ever received. Returns the device's kind beside it (`ARPHRD_*`).
+/// it, goes out with `mark` and without waiting. Nothing is ever received.
 ///
 /// # Errors
 /// No CAP_NET_RAW or CAP_NET_ADMIN, no such device.
-pub(in crate::node) fn open(device: u32, mark: u32) -> io::Result<(File, u16)> {
+pub(in crate::node) fn open(device: u32, mark: u32) -> io::Result<File> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     // Protocol 0: no frame is delivered here.
     let fd = socket(AddressFamily::Packet, SockType::Raw, flags, None)?;
@@ -41,19 +41,7 @@ pub(in crate::node) fn open(device: u32, mark: u32) -> io::Result<(File, u16)> {
     nix::errno::Errno::result(set)?;
 
     bind(fd.as_raw_fd(), &at(device)?)?;
-    let kind = kind(&fd)?;
-    Ok((fd.into(), kind))
-}
-
-/// The kind of the device that the socket is bound to. Not by nix, which refuses the length that the kernel returns.
-fn kind(socket: &OwnedFd) -> io::Result<u16> {
-    // SAFETY: `sockaddr_ll` is plain numbers, for which zero is a value.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    let mut length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to the address, and how many to `length`.
-    let got = unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut length) };
-    nix::errno::Errno::result(got)?;
-    Ok(address.sll_hatype)
+    Ok(fd.into())
 }
 
 fn at(device: u32) -> io::Result<LinkAddr> {

@@ -4,10 +4,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 
 use nix::libc;
+
+use super::device::{any_socket, named};
 
 /// The address of every TAP of ours: locally administered, and set by us, so that udev leaves it alone. What a TAP sends of
 /// its own accord (neighbour discovery, multicast reports) has it as its source.
@@ -83,36 +85,4 @@ pub(in crate::node) fn open(name: &str, large: bool) -> io::Result<File> {
     // SAFETY: as above.
     unsafe { set_flags(any.as_raw_fd(), &raw const request) }?;
     Ok(tap)
-}
-
-/// A socket of the calling thread's namespace, for requests about devices.
-fn any_socket() -> io::Result<OwnedFd> {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
-    Ok(socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?)
-}
-
-fn named(name: &str) -> io::Result<libc::ifreq> {
-    // SAFETY: `ifreq` is plain numbers and arrays of them, for which zero is a value.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    // One byte stays zero: the kernel wants an end.
-    if name.is_empty() || name.len() >= request.ifr_name.len() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    Ok(request)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_that_do_not_fit_are_refused_before_the_kernel_sees_them() {
-        assert!(named("").is_err());
-        assert!(named("sixteen-bytes-xx").is_err());
-        let request = named("fifteen-bytes-x").unwrap();
-        assert_eq!(request.ifr_name[15], 0);
-    }
 }

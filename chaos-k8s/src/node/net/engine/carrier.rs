@@ -4,8 +4,9 @@
 use caps::{CapSet, Capability};
 use chaos_core::{Error, Result};
 
+use crate::node::net::own::Figures;
 use crate::node::net::plan::Act;
-use crate::node::net::rule::{Effect, LossModel, NetRule, Netem};
+use crate::node::net::rule::{AnyEffect, Asked, Carrier, Effect, LossModel, Netem};
 use crate::node::net::trial::{self, Piece, Tried};
 use crate::node::netns;
 
@@ -30,26 +31,48 @@ pub(super) fn this_kernel() -> Tried {
 }
 
 /// The first of the [`candidates`] that lacks nothing here.
-pub(super) fn choose(tried: &Tried, rule: &NetRule) -> Result<Choice> {
-    rule.effect.check()?;
-    let mut missing = Vec::new();
-    for act in candidates(rule) {
-        match lack(tried, rule, act) {
-            None => return Ok(Choice { act, words: words(act) }),
-            Some(lack) => missing.push(lack),
+pub(super) fn choose(tried: &Tried, asked: &Asked) -> Result<Choice> {
+    asked.effect.check()?;
+    let mut missing: Vec<&'static str> = Vec::new();
+    let mut said = Vec::new();
+    for act in candidates(asked)? {
+        let Some((name, reason)) = lack(tried, asked, act) else {
+            return Ok(Choice { act, words: words(asked, act, missing.first().copied()) });
+        };
+        if !missing.contains(&name) {
+            missing.push(name);
+            said.push(format!("{name} ({reason})"));
         }
     }
-    Err(Error::refused(format!("this kernel does not have {}", missing.join("; nor, for another way, "))))
+    Err(Error::refused(format!("this kernel does not have {}", said.join("; nor, for another way, "))))
 }
 
-/// All by which this rule can be carried out, the best first.
-fn candidates(rule: &NetRule) -> Vec<Act> {
-    match &rule.effect {
-        Effect::Drop => vec![Act::Drop],
-        Effect::Refuse(how) => vec![Act::Refuse(*how)],
-        Effect::Bandwidth(_) => vec![Act::Ifb],
-        Effect::Netem(netem) => loss_alone(netem).map(Act::Lose).into_iter().chain([Act::Ifb]).collect(),
-    }
+/// All by which this fault can be carried out, the best first.
+fn candidates(asked: &Asked) -> Result<Vec<Act>> {
+    let by_kernel = match &asked.effect {
+        AnyEffect::Data(Effect::Drop) => vec![Act::Drop],
+        AnyEffect::Data(Effect::Refuse(how)) => vec![Act::Refuse(*how)],
+        AnyEffect::Data(Effect::Bandwidth(_)) => vec![Act::Ifb],
+        AnyEffect::Data(Effect::Netem(netem)) => {
+            loss_alone(netem).map(Act::Lose).into_iter().chain([Act::Ifb]).collect()
+        }
+        AnyEffect::Own(_) => Vec::new(),
+    };
+    let is_ours = matches!(asked.effect, AnyEffect::Data(Effect::Netem(_)) | AnyEffect::Own(_));
+    let by_process = if is_ours { vec![Act::Process] } else { Vec::new() };
+    let (all, refused) = match asked.carrier {
+        Carrier::Automatic => ([by_kernel, by_process].concat(), ""),
+        Carrier::Kernel => (
+            by_kernel,
+            "a packet fault of your own goes through this process, not by the kernel: leave the carrier out",
+        ),
+        Carrier::Process => (
+            by_process,
+            "only netem and packet faults of your own go through this process; drop, refusal and bandwidth are the kernel's: leave the \
+             carrier out",
+        ),
+    };
+    if all.is_empty() { Err(Error::invalid(refused)) } else { Ok(all) }
 }
 
 /// Of a million packets, how many are lost, where that is all and each is lost on its own: it needs no qdisc.
@@ -60,10 +83,12 @@ fn loss_alone(netem: &Netem) -> Option<u32> {
     is_alone.then(|| odds.percent.floor_of(1_000_000) as u32)
 }
 
-/// What `act` needs for the rule and this kernel does not have.
-fn lack(tried: &Tried, rule: &NetRule, act: Act) -> Option<String> {
+/// What `act` needs for this fault and this kernel does not have, and how that shows.
+fn lack<'a>(tried: &'a Tried, asked: &Asked, act: Act) -> Option<(&'static str, &'a str)> {
     let at_devices = !matches!(act, Act::Refuse(_));
     let over_ifb = act == Act::Ifb;
+    let (is_out, is_in) = (asked.direction.is_out(), asked.direction.is_in());
+    let here = act == Act::Process;
     let needs = [
         (
             true,
@@ -71,7 +96,7 @@ fn lack(tried: &Tried, rule: &NetRule, act: Act) -> Option<String> {
             "owned tables of nf_tables: Linux 5.12 or later with the module nf_tables is needed",
         ),
         (
-            at_devices && rule.direction.is_out(),
+            at_devices && is_out,
             Piece::Egress,
             "the egress hook of nf_tables: Linux 5.16 or later is needed for packets on their way out; packets on their way in work \
              without",
@@ -97,26 +122,47 @@ fn lack(tried: &Tried, rule: &NetRule, act: Act) -> Option<String> {
             Piece::Htb,
             "the qdisc htb: the module sch_htb is needed; drop, random loss and refusal work without",
         ),
+        (over_ifb && asked.is_netem(), Piece::Netem, NO_NETEM),
         (
-            over_ifb && matches!(rule.effect, Effect::Netem(_)),
-            Piece::Netem,
-            "the qdisc netem: the module sch_netem is needed (package linux-modules-extra or kernel-modules-extra); drop, random loss, \
-             refusal and bandwidth work without",
+            here,
+            Piece::Tun,
+            "TAP devices, by which packets come to this process: the module tun, and /dev/net/tun in the container, are needed",
+        ),
+        (
+            here && is_out,
+            Piece::PacketSocket,
+            "packet sockets, by which packets leave this process: CAP_NET_RAW (and CONFIG_PACKET) is needed for packets on their way \
+             out; packets on their way in work without",
+        ),
+        (
+            here && is_in,
+            Piece::Redirect,
+            "tcx, by which a device receives what comes from this process: Linux 6.6 or later with BPF, and CAP_BPF, are needed for \
+             packets on their way in; packets on their way out work without",
         ),
     ];
     needs
         .into_iter()
         .filter(|(needed, ..)| *needed)
-        .find_map(|(_, piece, name)| tried.of(piece).map(|said| format!("{name} ({said})")))
+        .find_map(|(_, piece, name)| tried.of(piece).map(|said| (name, said)))
 }
 
-fn words(act: Act) -> String {
-    match act {
-        Act::Drop | Act::Lose(_) => "by an owned nftables table",
-        Act::Refuse(_) => "refused by an owned nftables table",
-        Act::Ifb => "aside by an owned nftables table over a device of ours",
-    }
-    .to_owned()
+const NO_NETEM: &str = "the qdisc netem: the module sch_netem is needed (package linux-modules-extra or kernel-modules-extra); drop, random \
+                        loss, refusal and bandwidth work without";
+
+/// What a plan says of it; `without` is what is missing for a better way.
+fn words(asked: &Asked, act: Act, without: Option<&str>) -> String {
+    let way = match act {
+        Act::Drop | Act::Lose(_) => "by an owned nftables table".to_owned(),
+        Act::Refuse(_) => "refused by an owned nftables table".to_owned(),
+        Act::Ifb => "aside by an owned nftables table over a device of ours".to_owned(),
+        Act::Process => {
+            let figures = Figures::of(asked.frames());
+            format!("aside by an owned nftables table through this process ({figures})")
+        }
+    };
+    let without = without.and_then(|name| name.split(':').next());
+    without.map_or(way.clone(), |name| format!("{way}, since this kernel does not have {name}"))
 }
 
 #[cfg(test)]
@@ -125,10 +171,10 @@ mod tests {
     use chaos_core::units::ms;
 
     use super::*;
-    use crate::node::net::{self, Bandwidth, Flow};
+    use crate::node::net::{self, Bandwidth, Flow, NetRule};
 
     fn chosen(missing: &[Piece], rule: impl Into<NetRule>) -> Result<Act> {
-        choose(&Tried::lacking(missing), &rule.into()).map(|choice| choice.act)
+        choose(&Tried::lacking(missing), &Asked::from(&rule.into())).map(|choice| choice.act)
     }
 
     fn refused(missing: &[Piece], rule: impl Into<NetRule>) -> String {
@@ -150,9 +196,45 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let slow = || net::delay(ms(10));
-        assert!(refused(&[Piece::Netem], slow()).contains("sch_netem"));
+        assert!(refused(&[Piece::Netem], slow().carrier(Carrier::Kernel)).contains("sch_netem"));
+        let neither = refused(&[Piece::Netem, Piece::Tun], slow());
+        assert!(neither.contains("sch_netem") && neither.contains("/dev/net/tun"), "{neither}");
+        assert!(refused(&[Piece::Netem, Piece::PacketSocket], slow()).contains("CAP_NET_RAW"));
+        assert!(refused(&[Piece::Netem, Piece::Redirect], slow().between(Flow::all())).contains("tcx"));
         assert!(refused(&[Piece::Egress], slow()).contains("egress"));
         assert_eq!(chosen(&[Piece::Egress], slow().from(Flow::all())).unwrap(), Act::Ifb);
         assert!(refused(&[Piece::Tables], net::drop()).contains("nf_tables"));
+    }
+
+    #[test]
+    fn without_netem_it_is_this_process_and_the_plan_says_so() {
+        let choose = |rule: NetRule| choose(&Tried::lacking(&[Piece::Netem]), &Asked::from(&rule)).unwrap();
+        let slow = choose(net::delay(ms(10)).into());
+        assert_eq!(slow.act, Act::Process);
+        assert_eq!(
+            slow.words,
+            "aside by an owned nftables table through this process (about 60,000 packets/s, 7 Gbit/s, 8 us more for each), since this \
+             kernel does not have the qdisc netem"
+        );
+        assert!(choose(net::corrupt(Percent::try_new(1).unwrap()).into()).words.contains("0.7 Gbit/s"));
+        // The others of its pieces are for one way each.
+        let outward = Tried::lacking(&[Piece::Netem, Piece::Redirect]);
+        assert_eq!(
+            super::choose(&outward, &Asked::from(&net::delay(ms(1)).into_rule())).unwrap().act,
+            Act::Process
+        );
+    }
+
+    #[test]
+    fn a_carrier_that_is_said_holds() {
+        let few = Percent::try_new(1).unwrap();
+        assert_eq!(chosen(&[], net::loss(few).carrier(Carrier::Process)).unwrap(), Act::Process);
+        assert_eq!(chosen(&[], net::delay(ms(1)).carrier(Carrier::Kernel)).unwrap(), Act::Ifb);
+        for rule in [
+            net::drop().carrier(Carrier::Process).into_rule(),
+            net::bandwidth(Bandwidth::mbit(1).unwrap()).carrier(Carrier::Process).into(),
+        ] {
+            assert!(chosen(&[], rule).unwrap_err().is_invalid());
+        }
     }
 }

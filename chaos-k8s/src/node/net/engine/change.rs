@@ -8,8 +8,8 @@ use chaos_core::Result;
 
 use super::drain::Draining;
 use super::space::{Space, Wanted, wanted};
-use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Qdisc};
-use crate::node::net::plan::{Active, Branch, Programs, ROOT, RuleId, Tree, programs};
+use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Link, Qdisc};
+use crate::node::net::plan::{Active, Branch, Ours, Programs, ROOT, RuleId, Tree, programs};
 
 /// How many packets of no class may wait: HTB takes the number of the device otherwise, which is 32 for an ifb.
 const DIRECT: u32 = 10_000;
@@ -24,38 +24,62 @@ impl Space {
         }
         self.said.remove(&id);
         self.terms.remove(&id);
-        let longest = self.draining.iter().map(|class| class.wait).max().unwrap_or(Duration::ZERO);
-        Ok((was_in_force, Instant::now() + longest))
+        let draining = self.draining.iter().map(|class| class.wait).max().unwrap_or(Duration::ZERO);
+        Ok((was_in_force, Instant::now() + draining.max(self.sidings.longest())))
     }
 
     /// Makes these rules the ones in force.
-    pub(super) fn change(&mut self, rules: Vec<Active>) -> Result<()> {
-        self.forget_what_is_gone(&rules)?;
+    pub(super) fn change(&mut self, mut rules: Vec<Active>) -> Result<()> {
+        let links = self.kernel.links()?;
+        let there = links.iter().map(|link| link.index).collect();
+        rules.iter_mut().for_each(|rule| rule.cells.retain(|cell| BTreeSet::contains(&there, &cell.link)));
+        self.forget_what_is_gone(&there)?;
         let wanted = wanted(&rules, &mut self.numbering)?;
-        self.programs = match self.carry_out(&rules, &wanted) {
+        self.programs = match self.carry_out(&rules, &wanted, &links) {
             Ok(programs) => programs,
             Err(error) => {
                 // No packet comes to what was made so far.
                 self.retire(wanted.tree);
+                self.leave_sidings(&self.rules.clone());
                 return Err(error);
             }
         };
         self.rules = rules;
         let before = std::mem::replace(&mut self.tree, wanted.tree);
         self.retire(before);
+        self.leave_sidings(&self.rules.clone());
         let mut stay = self.tree.keys();
         stay.extend(self.draining.iter().map(|class| class.key.clone()));
         self.numbering.keep(&wanted.combinations, &stay);
+        self.numbering.keep_taps(&self.sidings.keys());
+        Ok(())
+    }
+
+    /// The programs without what no packet comes back from any more.
+    pub(super) fn forget_sidings(&mut self) -> Result<()> {
+        let there = self.kernel.links()?.iter().map(|link| link.index).collect();
+        self.forget_what_is_gone(&there)?;
+        let rules = self.rules.clone();
+        let wanted = wanted(&rules, &mut self.numbering)?;
+        self.programs = self.commit(&rules, &wanted)?;
+        self.numbering.keep_taps(&self.sidings.keys());
         Ok(())
     }
 
     /// First where packets will go, then in one transaction the packets.
-    fn carry_out(&mut self, rules: &[Active], wanted: &Wanted) -> Result<Programs> {
+    fn carry_out(&mut self, rules: &[Active], wanted: &Wanted, links: &[Link]) -> Result<Programs> {
         for (&number, branches) in &wanted.tree.devices {
             let link = self.device(number)?;
             self.grow(link, branches)?;
         }
-        let programs = programs(rules, &wanted.combinations, &wanted.tree, &self.links, &mut self.numbering)?;
+        self.open_sidings(rules, links)?;
+        self.commit(rules, wanted)
+    }
+
+    fn commit(&mut self, rules: &[Active], wanted: &Wanted) -> Result<Programs> {
+        let taps = self.sidings.taps();
+        let ours = Ours { links: &self.links, taps: &taps };
+        let programs = programs(rules, &wanted.combinations, &wanted.tree, ours, &mut self.numbering)?;
         let mut batch = Batch::new();
         let times = |key: &[u8]| self.time_left(key);
         programs.netdev.change(&self.programs.netdev, &self.netdev, &mut batch, &times)?;
@@ -113,11 +137,15 @@ impl Space {
     }
 
     /// The kernel takes the base chains of a device away with it.
-    fn forget_what_is_gone(&mut self, rules: &[Active]) -> Result<()> {
-        let cells = |rules: &[Active]| -> BTreeSet<u32> {
-            rules.iter().flat_map(|rule| rule.cells.iter().map(|cell| cell.link)).collect()
+    fn forget_what_is_gone(&mut self, there: &BTreeSet<u32>) -> Result<()> {
+        self.sidings.note(there);
+        // `out-7`.
+        let is_gone = |name: &str| {
+            let link = name.rsplit('-').next().and_then(|link| link.parse().ok());
+            link.is_some_and(|link: u32| !there.contains(&link))
         };
-        if cells(rules).is_superset(&cells(&self.rules)) {
+        let mut bases = self.programs.netdev.chains.iter().filter(|(_, chain)| chain.place.is_some());
+        if !bases.any(|(name, _)| is_gone(name)) {
             return Ok(());
         }
         let table = self.netdev.name().into_owned();

@@ -76,7 +76,10 @@ impl Space {
             }
         }
         self.draining = left;
-        if !self.draining.is_empty() {
+        if self.sidings.drain(&mut self.kernel)? {
+            self.forget_sidings()?;
+        }
+        if !(self.draining.is_empty() && self.sidings.are_drained()) {
             return Ok(false);
         }
         let idle: Vec<_> =

@@ -5,6 +5,7 @@ use chaos_core::Result;
 use super::change::matches;
 use super::space::Space;
 use crate::node::net::kernel::Family;
+use crate::node::net::own::Counters;
 use crate::node::net::plan::{Act, Active, ClassKey, RuleId, Way, act_chain, chain, in_force, in_force_key};
 
 /// What was seen.
@@ -53,8 +54,41 @@ impl Space {
             })
             .collect();
         devices.dedup();
-        let detail = format!("{} {}: {hits} packets met", rule.effect, devices.join(", "));
+        let mut detail = format!("{} {}: {hits} packets met", rule.effect, devices.join(", "));
+        if rule.act == Act::Process {
+            match self.through_process(&rule)? {
+                Ok(said) => detail += &format!("; through this process: {said}"),
+                Err(missing) => return absent(missing),
+            }
+        }
         Ok(Some(Seen { in_force: true, detail }))
+    }
+
+    /// What its sidings did; or why one of them does nothing.
+    fn through_process(&mut self, rule: &Active) -> Result<std::result::Result<String, String>> {
+        let links = self.kernel.links()?;
+        let (mut sum, mut lost) = (Counters::default(), 0);
+        for (cell, siding) in self.sidings.of(rule.id) {
+            let device = cell.device.to_string_lossy();
+            let Some(tap) = links.iter().find(|link| link.index == siding.tap()) else {
+                return Ok(Err(format!("the TAP that leads from {device} to this process is not there")));
+            };
+            let counters = siding.counters();
+            if counters.broken {
+                return Ok(Err(format!(
+                    "{} at {device} has panicked, and packets pass untouched: {counters}",
+                    rule.effect
+                )));
+            }
+            lost += tap.lost;
+            sum = sum + counters;
+        }
+        let more = if lost > 0 {
+            format!(", {lost} lost before: more than this process takes")
+        } else {
+            String::new()
+        };
+        Ok(Ok(format!("{sum}{more}")))
     }
 
     /// A class or a qdisc that the rule needs and that is not there as it should be.
@@ -84,6 +118,7 @@ impl Space {
     pub(super) fn is_gone(&mut self, id: RuleId) -> Result<bool> {
         if self.rules.iter().any(|rule| rule.id == id)
             || self.draining.iter().any(|class| concerns(&class.key, id))
+            || self.sidings.is_leaving(id)
         {
             return Ok(false);
         }

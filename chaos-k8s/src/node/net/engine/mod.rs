@@ -9,6 +9,7 @@ mod change;
 mod drain;
 mod look;
 mod place;
+mod process;
 mod resolve;
 mod space;
 mod term;
@@ -30,7 +31,7 @@ use threads::Threads;
 
 use super::marks::Marks;
 use super::plan::RuleId;
-use super::rule::NetRule;
+use super::rule::Asked;
 use super::trial::Tried;
 use crate::node::Namespace;
 use crate::node::netns::NetnsId;
@@ -69,7 +70,7 @@ impl Engine {
     }
 
     /// Looks whether the rule could act there, and touches nothing; what it would do, in words.
-    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &NetRule) -> Result<String> {
+    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &Asked) -> Result<String> {
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
         let tried = Arc::clone(&self.tried);
@@ -92,7 +93,7 @@ impl Engine {
         &self,
         namespace: &Namespace,
         id: RuleId,
-        rule: &NetRule,
+        rule: &Asked,
         lasting: Option<Duration>,
     ) -> Result<()> {
         let term = Term::new(lasting);

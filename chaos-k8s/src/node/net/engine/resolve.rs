@@ -12,21 +12,21 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::node::Namespace;
 use crate::node::namespace::Origin;
-use crate::node::net::rule::{Address, Flow, NetRule, Traffic};
+use crate::node::net::rule::{Address, Asked, Flow, Traffic};
 
 /// Resolvers try for 10 s by default (resolv.conf(5): 5 s, twice).
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The rule with addresses for names. A process's own `/etc/hosts` and `/etc/resolv.conf` count, where the namespace was found
 /// by a process.
-pub(super) fn resolve(namespace: &Namespace, rule: &NetRule) -> Result<NetRule> {
+pub(super) fn resolve(namespace: &Namespace, rule: &Asked) -> Result<Asked> {
     let flows = rule.traffic.flows();
     let is_name = |address: &Address| matches!(address, Address::Host(_));
     if !flows.iter().any(|flow| flow.addresses().iter().any(is_name)) {
         return Ok(rule.clone());
     }
     let flows = flows.iter().map(|flow| addresses(namespace, flow)).collect::<Result<Vec<Flow>>>()?;
-    Ok(NetRule { traffic: Traffic::any_of(flows)?, ..rule.clone() })
+    Ok(Asked { traffic: Traffic::any_of(flows)?, ..rule.clone() })
 }
 
 fn addresses(namespace: &Namespace, flow: &Flow) -> Result<Flow> {

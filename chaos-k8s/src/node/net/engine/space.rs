@@ -1,32 +1,38 @@
 //! [`Space`]: one namespace with faults.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 
-use chaos_core::{Error, Result};
+use chaos_core::{Chaos, Error, Result};
 
 use super::carrier::Choice;
 use super::drain::Draining;
 use super::place::Place;
+use super::process::{self, Sidings};
 use super::term::Term;
 use crate::node::Namespace;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
 use crate::node::net::plan::{
-    Act, Active, Combinations, MAJOR, Meeting, Numbering, Programs, RuleId, Tree, programs, tree,
+    Act, Active, Combinations, MAJOR, Meeting, Numbering, Ours, Programs, RuleId, Tree, programs, tree,
 };
-use crate::node::net::rule::{Devices, NetRule};
+use crate::node::net::rule::{Asked, Devices};
 
 /// What is in force in a namespace. Nobody else can change the tables, which are owned; devices of ours are compared with what
 /// the kernel lists at each change.
 #[derive(Debug)]
 pub(super) struct Space {
+    /// The first to be dropped: with its socket goes the table that sends packets to the devices below.
     pub(super) kernel: Kernel,
+    pub(super) sidings: Sidings,
+    pub(super) file: File,
+    pub(super) chaos: Chaos,
     pub(super) marks: Marks,
     pub(super) netdev: Table,
     pub(super) inet: Table,
     pub(super) rules: Vec<Active>,
     /// As it was said, for what comes up later.
-    pub(super) said: BTreeMap<RuleId, NetRule>,
+    pub(super) said: BTreeMap<RuleId, Asked>,
     /// How long each may go on without another word.
     pub(super) terms: BTreeMap<RuleId, Term>,
     pub(super) numbering: Numbering,
@@ -49,6 +55,9 @@ impl Space {
     pub(super) fn open(namespace: &Namespace, marks: &Marks) -> Result<Self> {
         Ok(Self {
             kernel: Kernel::of(namespace.file())?,
+            sidings: Sidings::default(),
+            file: namespace.file().try_clone()?,
+            chaos: namespace.node().chaos().clone(),
             marks: marks.clone(),
             netdev: marks.table(Family::Netdev)?,
             inet: marks.table(Family::Inet)?,
@@ -65,22 +74,24 @@ impl Space {
     }
 
     /// What the rule would do here. Touches nothing.
-    pub(super) fn preview(&mut self, rule: &NetRule, choice: &Choice) -> Result<String> {
+    pub(super) fn preview(&mut self, rule: &Asked, choice: &Choice) -> Result<String> {
         let place = self.place(rule)?;
         let active = active(RuleId(u64::MAX), rule, choice.act, &place);
-        self.check_others(&active)?;
+        self.check(&active)?;
         let mut numbering = self.numbering.clone();
         let mut rules = self.rules.clone();
         rules.push(active);
         let wanted = wanted(&rules, &mut numbering)?;
-        programs(&rules, &wanted.combinations, &wanted.tree, &self.links, &mut numbering)?;
+        let taps = self.sidings.taps();
+        let ours = Ours { links: &self.links, taps: &taps };
+        programs(&rules, &wanted.combinations, &wanted.tree, ours, &mut numbering)?;
         Ok(format!("{rule} at {}, {}", place.names(), choice.words))
     }
 
-    pub(super) fn add(&mut self, id: RuleId, rule: &NetRule, choice: &Choice, term: Term) -> Result<()> {
+    pub(super) fn add(&mut self, id: RuleId, rule: &Asked, choice: &Choice, term: Term) -> Result<()> {
         let place = self.place(rule)?;
         let active = active(id, rule, choice.act, &place);
-        self.check_others(&active)?;
+        self.check(&active)?;
         let mut rules = self.rules.clone();
         rules.push(active);
         self.said.insert(id, rule.clone());
@@ -88,9 +99,15 @@ impl Space {
         self.change(rules)
     }
 
-    /// Two sidings do not compose: a packet that comes back from the first goes past the second (`nf_skip_egress`).
+    fn check(&mut self, active: &Active) -> Result<()> {
+        process::check(active, &self.kernel.links()?, &self.chaos)?;
+        self.check_others(active)
+    }
+
+    /// Two sidings do not compose: a packet that comes back from the first goes past the second (`nf_skip_egress`), and one
+    /// that comes back from the process of another run has that run's mark.
     fn check_others(&mut self, active: &Active) -> Result<()> {
-        if active.act != Act::Ifb {
+        if !matches!(active.act, Act::Ifb | Act::Process) {
             return Ok(());
         }
         // A priority of ours would mean something to it.
@@ -108,7 +125,9 @@ impl Space {
             }
             let sets = self.kernel.sets(&Table::new(Family::Netdev, &table.name)?)?;
             let taken = active.cells.iter().find(|cell| {
-                sets.iter().any(|set| *set == format!("ways-{}-{}", cell.way.name(), cell.link))
+                ["ways", "ranks"].iter().any(|kind| {
+                    sets.iter().any(|set| *set == format!("{kind}-{}-{}", cell.way.name(), cell.link))
+                })
             });
             if let Some(cell) = taken {
                 return Err(Error::refused(format!(
@@ -121,7 +140,7 @@ impl Space {
         Ok(())
     }
 
-    pub(super) fn place(&mut self, rule: &NetRule) -> Result<Place> {
+    pub(super) fn place(&mut self, rule: &Asked) -> Result<Place> {
         Place::find(&self.kernel.links()?, &rule.devices)
     }
 
@@ -155,12 +174,12 @@ impl Space {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.rules.is_empty() && self.draining.is_empty() && self.links.is_empty()
+        self.rules.is_empty() && self.draining.is_empty() && self.links.is_empty() && self.sidings.is_empty()
     }
 }
 
 /// The rule with numbers for names.
-fn active(id: RuleId, rule: &NetRule, act: Act, place: &Place) -> Active {
+fn active(id: RuleId, rule: &Asked, act: Act, place: &Place) -> Active {
     let meetings = rule.traffic.flows().iter().map(Meeting::new).collect();
     Active { id, effect: rule.effect.clone(), act, meetings, cells: place.cells(rule.direction) }
 }

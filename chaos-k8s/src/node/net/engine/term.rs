@@ -109,12 +109,12 @@ mod tests {
     use crate::Node;
     use crate::node::net::engine::carrier::Choice;
     use crate::node::net::marks::Marks;
-    use crate::node::net::rule::{IfName, NetRule};
+    use crate::node::net::rule::{Asked, IfName, NetRule};
     use crate::node::net::{self};
     use crate::node::netns;
 
-    fn at_loopback() -> NetRule {
-        net::drop().device(IfName::try_new("lo").unwrap()).into()
+    fn at_loopback() -> Asked {
+        (&NetRule::from(net::drop().device(IfName::try_new("lo").unwrap()))).into()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Kernel;
 use super::refusal::gone_is_fine;
 
 /// A device, as the kernel lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Link {
     pub(crate) index: u32,
     pub(crate) name: String,
@@ -21,6 +21,12 @@ pub(crate) struct Link {
     pub(crate) is_loopback: bool,
     /// A port of a bridge or a bond.
     pub(crate) is_port: bool,
+    /// What it is, `ARPHRD_*` (include/uapi/linux/if_arp.h).
+    pub(crate) hardware: u16,
+    /// Empty for devices without one.
+    pub(crate) address: Vec<u8>,
+    /// How many packets it was to send and dropped.
+    pub(crate) lost: u64,
 }
 
 impl Kernel {
@@ -38,6 +44,9 @@ impl Kernel {
                 is_up: header.ifi_flags & libc::IFF_UP as u32 != 0,
                 is_loopback: header.ifi_flags & libc::IFF_LOOPBACK as u32 != 0,
                 is_port: attributes.get_master().is_ok_and(|master| master != 0),
+                hardware: header.ifi_type,
+                address: attributes.get_address().map(<[u8]>::to_vec).unwrap_or_default(),
+                lost: attributes.get_stats64().map_or(0, |stats| stats.tx_dropped),
             })
         })
     }

@@ -14,6 +14,7 @@ mod socket;
 mod tests;
 
 use std::fs::File;
+use std::os::fd::RawFd;
 
 use chaos_core::Result;
 
@@ -38,6 +39,11 @@ impl Kernel {
     /// When it cannot be entered.
     pub(crate) fn of(namespace: &File) -> Result<Self> {
         netns::inside(namespace, Self::here)
+    }
+
+    /// When this process dies, the tables go before what this descriptor is of.
+    pub(crate) fn die_before(&mut self, other: RawFd) -> Result<()> {
+        self.netfilter.rise_above(other)
     }
 
     /// Opens the sockets of the calling thread's namespace.

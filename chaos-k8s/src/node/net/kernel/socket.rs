@@ -4,7 +4,7 @@
 //! of a socket holds some 270 of them, and a transaction may have thousands of messages.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use chaos_core::{Error, Result};
 use netlink_bindings::builtin::{NlmsgerrAttrs, Nlmsghdr};
@@ -51,6 +51,18 @@ enum Answer<'a> {
 }
 
 impl Socket {
+    /// Gives the socket a descriptor with a higher number than `other`, if it has not. When a process dies, its descriptors are
+    /// closed from the highest number down (`close_files` queues them upwards, `task_work_run` takes the last first).
+    pub(super) fn rise_above(&mut self, other: RawFd) -> Result<()> {
+        if self.fd.as_raw_fd() < other {
+            self.fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, other + 1).map_err(|errno| {
+                Error::failed("no descriptor is left for the socket that owns the tables")
+                    .with_source(io::Error::from(errno))
+            })?;
+        }
+        Ok(())
+    }
+
     pub(super) fn open(protocol: Protocol) -> Result<Self> {
         let number = match protocol {
             Protocol::Route => SockProtocol::NetlinkRoute,

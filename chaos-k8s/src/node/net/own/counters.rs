@@ -1,6 +1,7 @@
 //! [`Counters`]: what a siding did so far.
 
 use std::fmt;
+use std::ops::Add;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What a siding did so far, in packets. At rest, `arrived + copied = sent + dropped + overflowed + refused + held`.
@@ -25,6 +26,25 @@ pub struct Counters {
     pub held: u64,
     /// The fault panicked, and packets pass untouched, or the TAP is gone, and none pass.
     pub broken: bool,
+}
+
+impl Add for Counters {
+    type Output = Self;
+
+    /// Of both together.
+    fn add(self, other: Self) -> Self {
+        Self {
+            arrived: self.arrived + other.arrived,
+            sent: self.sent + other.sent,
+            dropped: self.dropped + other.dropped,
+            copied: self.copied + other.copied,
+            changed: self.changed + other.changed,
+            overflowed: self.overflowed + other.overflowed,
+            refused: self.refused + other.refused,
+            held: self.held + other.held,
+            broken: self.broken || other.broken,
+        }
+    }
 }
 
 /// The same, as the runner writes them.

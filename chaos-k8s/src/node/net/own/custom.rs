@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chaos_core::Result;
+use chaos_core::{Error, Result};
 
 use super::{NetemFault, PacketFault};
 use crate::node::net::Netem;
@@ -44,9 +44,33 @@ impl Custom {
         Ok(Self::new(fault.to_string(), move || fault.anew()))
     }
 
+    /// Refuses a name that is none.
+    ///
+    /// # Errors
+    /// An empty name, and one that is no single line.
+    pub fn check(&self) -> Result<()> {
+        if self.name.trim().is_empty() {
+            return Err(Error::invalid("a packet fault without a name: say what it does to packets"));
+        }
+        if self.name.contains(char::is_control) {
+            return Err(Error::invalid(format!(
+                "the name of a packet fault is one line for plans and reports, not {:?}",
+                self.name
+            )));
+        }
+        Ok(())
+    }
+
     /// One more of them.
     pub fn make(&self) -> Box<dyn PacketFault> {
         (self.make)()
+    }
+}
+
+/// Those that were made together are the same.
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && Arc::ptr_eq(&self.make, &other.make)
     }
 }
 

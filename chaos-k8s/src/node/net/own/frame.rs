@@ -27,6 +27,11 @@ impl Link {
     }
 }
 
+/// Whether devices of this kind (`ARPHRD_*`) have frames of Ethernet.
+pub(crate) fn is_ethernet(kind: u16) -> bool {
+    Link::of_kind(kind) == Link::Ethernet
+}
+
 const TYPE_AT: usize = 12;
 const TAG: usize = 4;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -55,8 +55,15 @@ pub(super) struct Ends {
     pub(super) out: File,
     pub(super) link: Link,
     /// What makes the device receive them.
-    #[expect(dead_code, reason = "held, not used")]
     pub(super) redirect: Option<OwnedFd>,
+}
+
+impl Ends {
+    /// The highest of the descriptors' numbers.
+    pub(super) fn highest(&self) -> RawFd {
+        let redirect = self.redirect.as_ref().map_or(0, AsRawFd::as_raw_fd);
+        self.tap.as_raw_fd().max(self.out.as_raw_fd()).max(redirect)
+    }
 }
 
 pub(super) struct Lane {

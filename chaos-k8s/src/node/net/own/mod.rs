@@ -55,6 +55,8 @@ mod runner;
 mod siding;
 mod time;
 
+pub(crate) use frame::is_ethernet;
+
 pub use counters::Counters;
 pub use custom::Custom;
 pub use fault::{Frames, PacketFault, Verdict};
@@ -63,4 +65,5 @@ pub use netem::NetemFault;
 pub use packet::Packet;
 pub use rehearsal::{Rehearsal, Sent};
 pub use runner::Runner;
+pub(crate) use siding::{Leaving, Site};
 pub use siding::{Place, Siding};

@@ -1,8 +1,10 @@
 //! [`Siding`]: one way for packets through this process, and [`Place`], where it is.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use chaos_core::{Error, Result, Target};
@@ -73,8 +75,21 @@ pub struct Siding {
     id: u64,
     tap: u32,
     device: u32,
+    /// The highest of its descriptors' numbers.
+    highest: RawFd,
     shared: Arc<Shared>,
     has_ended: bool,
+}
+
+/// A [`Place`] whose namespace is held as a file alone, and so holds no engine.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) namespace: &'a File,
+    pub(crate) device: &'a IfName,
+    pub(crate) direction: Direction,
+    pub(crate) tap: &'a IfName,
+    pub(crate) mark: u32,
+    pub(crate) purpose: &'a str,
 }
 
 /// How long a dropped siding is waited for, whose thread sends what it holds without waiting.
@@ -84,19 +99,26 @@ impl Runner {
     /// Makes a siding. Nothing comes to it yet.
     ///
     /// # Errors
-    /// No such device, a TAP's name that is taken, no `/dev/net/tun`, no CAP_NET_ADMIN or CAP_NET_RAW in the namespace.
+    /// No such device, a TAP's name that is taken, no `/dev/net/tun`, no CAP_NET_ADMIN in the namespace, and for packets on
+    /// their way out no CAP_NET_RAW.
     pub fn open(&self, place: &Place, fault: impl PacketFault) -> Result<Siding> {
-        let fault: Box<dyn PacketFault> = Box::new(fault);
+        let Place { namespace, device, direction, tap, mark, purpose } = place;
+        let site =
+            Site { namespace: namespace.file(), device, direction: *direction, tap, mark: *mark, purpose };
+        self.open_at(&site, Box::new(fault)).map_err(|error| error.context(namespace.name()))
+    }
+
+    /// [`open`](Self::open) at a site.
+    pub(crate) fn open_at(&self, site: &Site<'_>, fault: Box<dyn PacketFault>) -> Result<Siding> {
         let is_large = fault.frames() == Frames::Large;
-        let at = |error: Error| {
-            error.context(format!("a siding at {} of {}", place.device, place.namespace.name()))
-        };
-        let (device, tap, ends) =
-            netns::inside(place.namespace.file(), || devices(place, is_large)).map_err(at)?;
+        let (device, tap, ends) = netns::inside(site.namespace, || devices(site, is_large))
+            .map_err(|error| error.context(format!("a siding at {}", site.device)))?;
+        let highest = ends.highest();
         let shared = Arc::new(Shared::default());
-        let dice = self.dice().stream(&["packets", &place.purpose]);
+        let dice = self.dice().stream(&["packets", site.purpose]);
         let lane = Lane::new(ends, fault, dice, time::now()?, Arc::clone(&shared));
-        let siding = Siding { runner: self.clone(), id: self.fresh(), tap, device, shared, has_ended: false };
+        let siding =
+            Siding { runner: self.clone(), id: self.fresh(), tap, device, highest, shared, has_ended: false };
         let (done, begun) = channel();
         self.tell(Command::Begin { id: siding.id, lane: Box::new(lane), done })?;
         let gone = |_| Error::failed("the thread that runs packets has ended");
@@ -108,32 +130,36 @@ impl Runner {
 }
 
 /// The device's and the TAP's number, and what is open of them.
-fn devices(place: &Place, is_large: bool) -> Result<(u32, u32, Ends)> {
-    if place.direction == Direction::Both {
+fn devices(site: &Site<'_>, is_large: bool) -> Result<(u32, u32, Ends)> {
+    if site.direction == Direction::Both {
         return Err(Error::invalid("a siding is for packets out or in: make one for each"));
     }
     let index = |name: &IfName| if_nametoindex(name.as_str());
-    let device = index(&place.device).map_err(|errno| {
-        Error::invalid(format!("there is no device {}", place.device)).with_source(io::Error::from(errno))
+    let device = index(site.device).map_err(|errno| {
+        Error::invalid(format!("there is no device {}", site.device)).with_source(io::Error::from(errno))
     })?;
-    let (out, kind) = sys::packet::open(device, place.mark).map_err(no_socket)?;
-    let link = Link::of_kind(kind);
-    let tap = sys::tap::open(place.tap.as_str(), is_large).map_err(|source| no_tap(source, &place.tap))?;
-    let tap_index = index(&place.tap).map_err(io::Error::from)?;
-    if place.direction == Direction::Egress {
-        return Ok((device, tap_index, Ends { tap, out, link, redirect: None }));
+    let link = Link::of_kind(sys::device::kind(site.device.as_str())?);
+    let tap = || -> Result<(File, u32)> {
+        let tap = sys::tap::open(site.tap.as_str(), is_large).map_err(|source| no_tap(source, site.tap))?;
+        Ok((tap, index(site.tap).map_err(io::Error::from)?))
+    };
+    if site.direction == Direction::Egress {
+        let out = sys::packet::open(device, site.mark).map_err(no_socket)?;
+        let (tap, number) = tap()?;
+        return Ok((device, number, Ends { tap, out, link, redirect: None }));
     }
     if link != Link::Ethernet {
         return Err(Error::refused("packets on their way in pass this process on Ethernet devices only"));
     }
-    let redirect = sys::ingress::redirect(tap_index, device, place.mark).map_err(|source| {
+    let (tap, number) = tap()?;
+    let redirect = sys::ingress::redirect(number, device, site.mark).map_err(|source| {
         Error::refused(
             "packets on their way in cannot pass this process: run with CAP_BPF and CAP_NET_ADMIN, on Linux 6.6 or later with BPF",
         )
         .with_source(source)
     })?;
     let out = tap.try_clone()?;
-    Ok((device, tap_index, Ends { tap, out, link, redirect: Some(redirect) }))
+    Ok((device, number, Ends { tap, out, link, redirect: Some(redirect) }))
 }
 
 fn no_socket(source: io::Error) -> Error {
@@ -171,6 +197,11 @@ impl Siding {
         self.device
     }
 
+    /// The highest of its descriptors' numbers: those below are closed later when the process dies.
+    pub(crate) fn highest(&self) -> RawFd {
+        self.highest
+    }
+
     /// What it did so far.
     pub fn counters(&self) -> Counters {
         self.shared.read()
@@ -195,16 +226,27 @@ impl Siding {
         Ok(self.counters())
     }
 
+    /// [`drain`](Self::drain) that does not wait.
+    pub(crate) fn leave(mut self, within: Duration) -> Leaving {
+        let ended = self.begin_end(within).ok();
+        Leaving { tap: self.tap, ended, lane: None, _runner: self.runner.clone() }
+    }
+
     fn end(&mut self, within: Duration, bound: Duration) -> Result<()> {
-        self.has_ended = true;
-        let (done, ended) = channel();
-        self.runner.tell(Command::End { id: self.id, within, done })?;
-        let lane = ended
+        let lane = self
+            .begin_end(within)?
             .recv_timeout(bound)
             .map_err(|_| Error::timeout("a siding that was to end still holds packets"))?;
         // Closes the TAP, and waits until the kernel has taken it away.
         drop(lane);
         Ok(())
+    }
+
+    fn begin_end(&mut self, within: Duration) -> Result<Receiver<Box<Lane>>> {
+        self.has_ended = true;
+        let (done, ended) = channel();
+        self.runner.tell(Command::End { id: self.id, within, done })?;
+        Ok(ended)
     }
 }
 
@@ -214,5 +256,35 @@ impl Drop for Siding {
             // Best effort: the kernel takes the devices away with the process at the latest.
             let _ = self.end(Duration::ZERO, AT_ONCE);
         }
+    }
+}
+
+/// A siding that ends by itself.
+#[derive(Debug)]
+pub(crate) struct Leaving {
+    tap: u32,
+    /// None if it has ended.
+    ended: Option<Receiver<Box<Lane>>>,
+    lane: Option<Box<Lane>>,
+    /// Its last clone would stop the thread.
+    _runner: Runner,
+}
+
+impl Leaving {
+    /// Whether it has ended. Its TAP is there until this value is dropped.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        match self.ended.as_ref().map(Receiver::try_recv) {
+            Some(Err(TryRecvError::Empty)) => false,
+            Some(Ok(lane)) => {
+                (self.ended, self.lane) = (None, Some(lane));
+                true
+            }
+            Some(Err(TryRecvError::Disconnected)) | None => true,
+        }
+    }
+
+    /// The TAP's number.
+    pub(crate) fn tap(&self) -> u32 {
+        self.tap
     }
 }

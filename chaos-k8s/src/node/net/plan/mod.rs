@@ -5,10 +5,14 @@
 //!                                            └── table ─> programs of nf_tables that pick the packets
 //! ```
 //!
-//! A packet that rules meet carries its combination in its priority (`ca05:NNN0`) while it is looked at, and then the class
+//! A packet that rules meet goes through this process first, for the rules that act there, one after the other: each has a TAP of
+//! its own at each of its devices, and what comes back from it has the rule's mark (`0xca05NNN0`), by which the program goes on
+//! with the rules after that one. Then it waits for the others on an ifb. For those, a packet that rules meet carries its combination in its priority (`ca05:NNN0`) while it is looked at, and then the class
 //! that waits for it on a device of ours. The lowest four bits stay 0: a qdisc that puts packets into bands by them
 //! (pfifo_fast, prio) sees best effort.
 
+mod act;
+mod base;
 mod combine;
 mod numbers;
 mod options;
@@ -27,12 +31,14 @@ use std::fmt;
 pub(crate) use combine::Combinations;
 use combine::Members;
 use numbers::Numbers;
-pub(crate) use table::{Programs, act_chain, in_force, in_force_key, programs};
+pub(crate) use table::{Ours, Programs, Taps, act_chain, in_force, in_force_key, programs};
 pub(crate) use traffic::{Meeting, Way, chain};
 pub(crate) use tree::{Branch, Tree, tree};
 
+use chaos_core::{Error, Result};
+
 use super::kernel::Handle;
-use super::rule::{Effect, Refusal};
+use super::rule::{AnyEffect, Refusal};
 
 /// Major number of everything of ours: unlike what people and other programs choose.
 pub(crate) const MAJOR: u16 = 0xca05;
@@ -61,7 +67,7 @@ pub(crate) struct Cell {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Active {
     pub(crate) id: RuleId,
-    pub(crate) effect: Effect,
+    pub(crate) effect: AnyEffect,
     pub(crate) act: Act,
     pub(crate) meetings: Vec<Meeting>,
     pub(crate) cells: BTreeSet<Cell>,
@@ -76,6 +82,8 @@ pub(crate) enum Act {
     Refuse(Refusal),
     /// Packets go over an ifb of ours, with classes and qdiscs.
     Ifb,
+    /// Packets go over a TAP of ours, through this process.
+    Process,
 }
 
 impl Active {
@@ -104,6 +112,8 @@ pub(crate) struct Numbering {
     combinations: Numbers<Members>,
     classes: Numbers<ClassKey>,
     qdiscs: Numbers<(ClassKey, RuleId)>,
+    marks: Numbers<RuleId>,
+    taps: Numbers<(RuleId, Cell)>,
 }
 
 /// So many numbers have 12 bits.
@@ -121,4 +131,27 @@ impl Numbering {
         self.classes.keep(|key| classes.contains(key));
         self.qdiscs.keep(|(key, _)| classes.contains(key));
     }
+
+    /// Gives back the numbers of rules whose packets go through this process no more.
+    pub(crate) fn keep_taps(&mut self, stay: &BTreeSet<(RuleId, Cell)>) {
+        self.taps.keep(|key| stay.contains(key));
+        self.marks.keep(|rule| stay.iter().any(|(id, _)| id == rule));
+    }
+
+    /// The mark of what comes back from this process for a rule.
+    pub(crate) fn mark(&mut self, rule: RuleId) -> Result<u32> {
+        let number = self.marks.of(&rule, MOST_CLASSES).ok_or_else(too_many)?;
+        Ok(Handle::new(MAJOR, minor(number)).0)
+    }
+
+    /// The number of a rule's TAP at a cell.
+    pub(crate) fn tap(&mut self, rule: RuleId, cell: &Cell) -> Result<u16> {
+        self.taps.of(&(rule, cell.clone()), MOST_CLASSES).ok_or_else(too_many)
+    }
+}
+
+fn too_many() -> Error {
+    Error::refused(format!(
+        "more than {MOST_CLASSES} ways through this process in one namespace: name fewer devices, or take some faults back"
+    ))
 }

@@ -8,11 +8,11 @@ use chaos_core::units::ms;
 use proptest::prelude::*;
 
 use super::program::{Content, Program};
-use super::table::Programs;
+use super::table::{Ours, Programs, Taps};
 use super::*;
 use crate::node::net::kernel::expr::{Header, Meta, Op, Reg};
 use crate::node::net::kernel::{Expr, Verdict};
-use crate::node::net::rule::{Address, Bandwidth, Flow, Netem, Ports, Protocol, Shaping};
+use crate::node::net::rule::{Address, AnyEffect, Bandwidth, Effect, Flow, Netem, Ports, Protocol, Shaping};
 
 #[derive(Debug, Clone)]
 struct Packet {
@@ -23,6 +23,8 @@ struct Packet {
     target_port: u16,
     /// As it comes.
     priority: u32,
+    /// In whose hands it was, if it comes back from this process.
+    back_from: Option<RuleId>,
 }
 
 impl Packet {
@@ -71,8 +73,9 @@ impl Packet {
 /// What became of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
-    Passed { priority: u32 },
+    Passed { priority: u32, mark: u32 },
     Gone,
+    ToProcess { tap: u32 },
     Aside { class: u32, device: u32 },
 }
 
@@ -80,6 +83,7 @@ struct Machine<'a> {
     program: &'a Program,
     packet: &'a Packet,
     priority: u32,
+    mark: u32,
     registers: Vec<u8>,
     /// Rules whose time is over.
     over: &'a BTreeSet<RuleId>,
@@ -121,6 +125,11 @@ impl Machine<'_> {
             }
             Expr::Meta(Meta::Layer4) => self.registers = vec![self.packet.protocol],
             Expr::Meta(Meta::Priority) => self.registers = self.priority.to_ne_bytes().to_vec(),
+            Expr::Meta(Meta::Mark) => self.registers = self.mark.to_ne_bytes().to_vec(),
+            Expr::Meta(Meta::In | Meta::Out) => self.registers = self.packet.cell.link.to_ne_bytes().to_vec(),
+            Expr::SetMeta(Meta::Mark, Reg::A) => {
+                self.mark = u32::from_ne_bytes(self.registers[..4].try_into().unwrap());
+            }
             Expr::SetMeta(Meta::Priority, Reg::A) => {
                 self.priority = u32::from_ne_bytes(self.registers[..4].try_into().unwrap());
             }
@@ -156,7 +165,11 @@ impl Machine<'_> {
                     None => return Ok(false),
                 }
             }
-            Expr::Forward(Reg::A) => return Err(Some(End::Fate(Fate::Gone))),
+            Expr::Forward(Reg::A) => {
+                let tap = u32::from_ne_bytes(self.registers[..4].try_into().unwrap());
+                let gone = tap == i32::MAX as u32;
+                return Err(Some(End::Fate(if gone { Fate::Gone } else { Fate::ToProcess { tap } })));
+            }
             Expr::Forward(Reg::B) => {
                 let device = u32::from_ne_bytes(self.registers[4..8].try_into().unwrap());
                 return Err(Some(End::Fate(Fate::Aside { class: self.priority, device })));
@@ -175,16 +188,28 @@ impl Machine<'_> {
     }
 }
 
-fn fate(programs: &Programs, packet: &Packet, over: &BTreeSet<RuleId>) -> Fate {
-    let (program, priority, registers) = (&programs.netdev, packet.priority, Vec::new());
-    let mut machine = Machine { program, packet, priority, registers, over };
+fn fate(programs: &Programs, packet: &Packet, mark: u32, over: &BTreeSet<RuleId>) -> Fate {
+    let (program, priority) = (&programs.netdev, packet.priority);
+    let mut machine = Machine { program, packet, priority, mark, registers: Vec::new(), over };
     let base = format!("{}-{}", packet.cell.way.name(), packet.cell.link);
-    if !programs.netdev.chains.contains_key(&base) {
-        return Fate::Passed { priority: packet.priority };
+    if !program.chains.contains_key(&base) {
+        return Fate::Passed { priority, mark };
     }
     match machine.run(&base) {
         End::Fate(fate) => fate,
-        End::Chain => Fate::Passed { priority: machine.priority },
+        End::Chain => Fate::Passed { priority: machine.priority, mark: machine.mark },
+    }
+}
+
+/// A rule that was taken out before all others, and whose packets may still come back.
+const LEFT: RuleId = RuleId(0);
+
+fn taps(rules: &[Active]) -> Taps {
+    let by_process = rules.iter().filter(|rule| rule.act == Act::Process);
+    let keys = by_process.flat_map(|rule| rule.cells.iter().map(|cell| (rule.id, cell.clone())));
+    Taps {
+        links: keys.enumerate().map(|(number, key)| (key, 1_000 + number as u32)).collect(),
+        leaving: BTreeSet::from([(LEFT, cells()[0].clone())]),
     }
 }
 
@@ -194,8 +219,9 @@ fn plan(rules: &[Active], numbering: &mut Numbering) -> (Combinations, Tree, Pro
     let combinations = Combinations::of(&siding).unwrap();
     let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
     let tree = tree(&by_id, &combinations, numbering).unwrap();
-    let links = BTreeMap::from([(0, 99)]);
-    let programs = programs(rules, &combinations, &tree, &links, numbering).unwrap();
+    let (links, taps) = (BTreeMap::from([(0, 99)]), taps(rules));
+    let ours = Ours { links: &links, taps: &taps };
+    let programs = programs(rules, &combinations, &tree, ours, numbering).unwrap();
     (combinations, tree, programs)
 }
 
@@ -237,23 +263,27 @@ fn flow() -> impl Strategy<Value = Flow> {
     })
 }
 
-fn effect() -> impl Strategy<Value = Effect> {
-    prop::sample::select(vec![
-        Effect::Netem(Netem { delay: ms(10), ..Netem::default() }),
-        Effect::Netem(Netem { delay: ms(20), jitter: ms(3), ..Netem::default() }),
-        Effect::Bandwidth(Shaping { rate: Bandwidth::mbit(1).unwrap(), burst: None, queue: None }),
-        Effect::Bandwidth(Shaping { rate: Bandwidth::mbit(2).unwrap(), burst: None, queue: None }),
-        Effect::Drop,
-    ])
+fn effect() -> impl Strategy<Value = (AnyEffect, Act)> {
+    let slow = Effect::Netem(Netem { delay: ms(10), ..Netem::default() });
+    let rate = |rate| Effect::Bandwidth(Shaping { rate, burst: None, queue: None });
+    let effects = [
+        (slow.clone(), Act::Ifb),
+        (Effect::Netem(Netem { delay: ms(20), jitter: ms(3), ..Netem::default() }), Act::Ifb),
+        (rate(Bandwidth::mbit(1).unwrap()), Act::Ifb),
+        (rate(Bandwidth::mbit(2).unwrap()), Act::Ifb),
+        (slow.clone(), Act::Process),
+        (slow, Act::Process),
+        (Effect::Drop, Act::Drop),
+    ];
+    prop::sample::select(effects.map(|(effect, act)| (AnyEffect::Data(effect), act)).to_vec())
 }
 
 fn rules() -> impl Strategy<Value = Vec<(Vec<Flow>, Active)>> {
     let rule = (prop::collection::vec(flow(), 1..3), effect(), prop::sample::subsequence(cells(), 1..4));
     prop::collection::vec(rule, 1..5).prop_map(|rules| {
-        let active = |(number, (flows, effect, cells)): (usize, (Vec<Flow>, Effect, Vec<Cell>))| {
+        let active = |(number, (flows, (effect, act), cells)): (usize, (Vec<Flow>, _, Vec<Cell>))| {
             let meetings = flows.iter().map(Meeting::new).collect();
             let id = RuleId(number as u64 + 1);
-            let act = if effect == Effect::Drop { Act::Drop } else { Act::Ifb };
             (flows, Active { id, effect, act, meetings, cells: cells.into_iter().collect() })
         };
         rules.into_iter().enumerate().map(active).collect()
@@ -273,10 +303,11 @@ fn packet() -> impl Strategy<Value = Packet> {
     let protocol = prop::sample::select(vec![6_u8, 17, 132, 1, 47]);
     // Nobody's, and one that was left by another device.
     let priority = prop::sample::select(vec![0_u32, 6, 0x0001_0010, 0xca05_0010, 0xca05_0020]);
-    (prop::sample::select(cells()), peer, protocol, 1..50_u16, 1..50_u16, priority).prop_map(
-        |(cell, peer, protocol, peer_port, target_port, priority)| {
+    let back_from = prop::option::of((0..5_u64).prop_map(RuleId));
+    (prop::sample::select(cells()), peer, protocol, 1..50_u16, 1..50_u16, priority, back_from).prop_map(
+        |(cell, peer, protocol, peer_port, target_port, priority, back_from)| {
             let peer: IpAddr = peer.parse().unwrap();
-            Packet { cell, peer, protocol, peer_port, target_port, priority }
+            Packet { cell, peer, protocol, peer_port, target_port, priority, back_from }
         },
     )
 }
@@ -288,8 +319,17 @@ proptest! {
         over in prop::collection::btree_set((1..5_u64).prop_map(RuleId), 0..3),
     ) {
         let actives: Vec<Active> = rules.iter().map(|(_, active)| active.clone()).collect();
-        let (_, tree, programs) = plan(&actives, &mut Numbering::default());
+        let mut numbering = Numbering::default();
+        let (_, tree, programs) = plan(&actives, &mut numbering);
+        let taps = taps(&actives);
         for packet in packets {
+            // It can only come back from where it can have been.
+            let was_there = |rule: &RuleId| {
+                let key = (*rule, packet.cell.clone());
+                taps.links.contains_key(&key) || taps.leaving.contains(&key)
+            };
+            let back_from = packet.back_from.filter(was_there);
+            let mark = back_from.map_or(5, |rule| numbering.mark(rule).unwrap());
             let here: Vec<&Active> = rules
                 .iter()
                 .filter(|(flows, active)| {
@@ -303,16 +343,22 @@ proptest! {
             let siding_here = actives
                 .iter()
                 .any(|rule| rule.act == Act::Ifb && rule.cells.contains(&packet.cell));
-            let expected = if here.iter().any(|rule| rule.act == Act::Drop) {
+            let next = here
+                .iter()
+                .find(|rule| rule.act == Act::Process && back_from.is_none_or(|before| rule.id > before));
+            let expected = if back_from.is_none() && here.iter().any(|rule| rule.act == Act::Drop) {
                 Fate::Gone
+            } else if let Some(next) = next {
+                Fate::ToProcess { tap: taps.links[&(next.id, packet.cell.clone())] }
             } else if members.is_empty() {
                 let stale = siding_here && packet.priority >> 16 == u32::from(MAJOR);
-                Fate::Passed { priority: if stale { 0 } else { packet.priority } }
+                let mark = if back_from.is_some() { 0 } else { mark };
+                Fate::Passed { priority: if stale { 0 } else { packet.priority }, mark }
             } else {
                 let (_, class) = tree.ways[&(packet.cell.clone(), members)];
                 Fate::Aside { class: class.0, device: 99 }
             };
-            prop_assert_eq!(fate(&programs, &packet, &over), expected, "{:?}", packet);
+            prop_assert_eq!(fate(&programs, &packet, mark, &over), expected, "{:?}", packet);
         }
     }
 
@@ -324,7 +370,9 @@ proptest! {
         let (_, before, programs) = plan(fewer, &mut numbering);
         let (_, after, more) = plan(&actives, &mut numbering);
         for (name, chain) in &programs.netdev.chains {
-            prop_assert!(chain.place.is_some() || more.netdev.chains[name] == *chain, "{}", name);
+            // Those of a device, and of what comes back there, name their rules in order.
+            let is_list = chain.place.is_some() || name.starts_with("back-");
+            prop_assert!(is_list || more.netdev.chains[name] == *chain, "{}", name);
         }
         for (name, (set, content)) in &programs.netdev.sets {
             let now = &more.netdev.sets[name].1;
@@ -355,7 +403,7 @@ proptest! {
 fn more_combinations_than_anybody_means_are_refused() {
     let rule = |number: u64| Active {
         id: RuleId(number),
-        effect: Effect::Netem(Netem { delay: ms(1), ..Netem::default() }),
+        effect: AnyEffect::Data(Effect::Netem(Netem { delay: ms(1), ..Netem::default() })),
         act: Act::Ifb,
         meetings: vec![Meeting::new(&Flow::all())],
         cells: cells().into_iter().take(1).collect(),

@@ -7,7 +7,7 @@ use chaos_core::{Error, Result};
 use super::combine::{Combinations, Members};
 use super::{Active, Cell, ClassKey, MAJOR, MOST_CLASSES, Numbering, ROOT, RuleId, minor, options};
 use crate::node::net::kernel::{Class, Handle, Kind, NetemOptions, Qdisc};
-use crate::node::net::rule::{Effect, Shaping};
+use crate::node::net::rule::{AnyEffect, Effect, Shaping};
 
 /// 1 Tbit/s: no rate at all.
 const UNBOUND: u64 = 125_000_000_000;
@@ -128,8 +128,10 @@ impl<'a> Parts<'a> {
         let mut parts = Self { netems: Vec::new(), rates: Vec::new() };
         for rule in members.iter().filter_map(|id| rules.get(id)) {
             match &rule.effect {
-                Effect::Netem(netem) => parts.netems.push((rule.id, options::options(netem))),
-                Effect::Bandwidth(shaping) => parts.rates.push((rule.id, shaping)),
+                AnyEffect::Data(Effect::Netem(netem)) => {
+                    parts.netems.push((rule.id, options::options(netem)))
+                }
+                AnyEffect::Data(Effect::Bandwidth(shaping)) => parts.rates.push((rule.id, shaping)),
                 _ => {}
             }
         }
@@ -142,7 +144,8 @@ impl<'a> Parts<'a> {
         let merged = options::merged(&options).ok_or_else(|| {
             Error::refused(
                 "a fault that duplicates packets meets packets of another whose effect it cannot be joined with (a second jitter, loss or rate): \
-                 the kernel lets no other netem stand beside one that duplicates; say both in one fault, or keep their traffic apart",
+                 the kernel lets no other netem stand beside one that duplicates; say both in one fault, keep their traffic apart, or let \
+                 one go through this process",
             )
         })?;
         // There is one at least: something duplicates.

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chaos_core::Percent;
 
 use super::{
-    Bandwidth, Devices, Direction, Distribution, Effect, IfName, LossModel, NetRule, Netem, Odds, Refusal,
-    Reorder, Shaping, Slot, Traffic,
+    AnyEffect, Asked, Bandwidth, Carrier, Devices, Direction, Distribution, Effect, IfName, LossModel,
+    NetRule, Netem, Odds, Refusal, Reorder, Shaping, Slot, Traffic,
 };
 use crate::node::net::Flow;
+use crate::node::net::own::{Custom, PacketFault};
 
 /// Packets wait.
 pub fn delay(delay: Duration) -> NetFault<Netem> {
@@ -57,6 +58,52 @@ pub fn refuse(how: Refusal) -> NetFault<Refusal> {
     NetFault::new(how)
 }
 
+/// What your own [`PacketFault`] does. `make` makes one for each device and direction, which has its own packets in their order;
+/// plans and reports call it by `name`.
+///
+/// It acts through this process ([`own`](crate::node::net::own)), like any other network fault: on the traffic and the devices
+/// that it is given, beside other faults, in an experiment.
+///
+/// ```
+/// use chaos_core::dice::Rolls;
+/// use chaos_k8s::node::net::own::{Packet, PacketFault, Verdict};
+/// use chaos_k8s::node::net::{self, Flow};
+///
+/// /// Loses every tenth packet.
+/// #[derive(Debug)]
+/// struct Tenth;
+///
+/// impl PacketFault for Tenth {
+///     fn packet(&mut self, packet: &mut Packet<'_>, _dice: &mut Rolls) -> Verdict {
+///         if packet.ordinal() % 10 == 9 { Verdict::Drop } else { Verdict::Pass }
+///     }
+/// }
+///
+/// let tenth = net::custom("lose every tenth", || Tenth).to(Flow::peer("10.0.0.0/8")?);
+/// assert_eq!(tenth.to_string(), "lose every tenth to 10.0.0.0/8");
+/// # Ok::<(), chaos_core::Error>(())
+/// ```
+///
+/// It is code, and so no data: there is no [`NetRule`] of it, which the compiler says.
+///
+/// ```compile_fail,E0277
+/// # use chaos_core::dice::Rolls;
+/// # use chaos_k8s::node::net::own::{Packet, PacketFault, Verdict};
+/// # #[derive(Debug)]
+/// # struct Tenth;
+/// # impl PacketFault for Tenth {
+/// #     fn packet(&mut self, _: &mut Packet<'_>, _: &mut Rolls) -> Verdict { Verdict::Pass }
+/// # }
+/// use chaos_k8s::node::net::{self, NetRule};
+/// let rule = NetRule::from(net::custom("lose every tenth", || Tenth));
+/// ```
+pub fn custom<F: PacketFault>(
+    name: impl Into<String>,
+    make: impl Fn() -> F + Send + Sync + 'static,
+) -> NetFault<Custom> {
+    NetFault::new(Custom::new(name, make))
+}
+
 /// A network fault about to act: what happens, to which traffic, where. All IP traffic on its way out of every device that is
 /// up, unless said otherwise.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,12 +113,13 @@ pub struct NetFault<E> {
     traffic: Traffic,
     direction: Direction,
     devices: Devices,
+    carrier: Carrier,
 }
 
 impl<E> NetFault<E> {
     fn new(effect: E) -> Self {
-        let (direction, devices) = (Direction::default(), Devices::default());
-        Self { effect, traffic: Flow::all().into(), direction, devices }
+        let (direction, devices, carrier) = Default::default();
+        Self { effect, traffic: Flow::all().into(), direction, devices, carrier }
     }
 
     /// Traffic to these peers, on its way out.
@@ -108,6 +156,12 @@ impl<E> NetFault<E> {
         self.direction = direction;
         self
     }
+
+    /// By the kernel, or through this process. Without it: by the kernel where it can.
+    pub fn carrier(mut self, carrier: Carrier) -> Self {
+        self.carrier = carrier;
+        self
+    }
 }
 
 impl<E: Into<Effect>> NetFault<E> {
@@ -118,6 +172,7 @@ impl<E: Into<Effect>> NetFault<E> {
             traffic: self.traffic,
             direction: self.direction,
             devices: self.devices,
+            carrier: self.carrier,
         }
     }
 }
@@ -218,5 +273,23 @@ impl NetFault<Shaping> {
 impl<E: Into<Effect> + Clone> fmt::Display for NetFault<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.clone().into_rule().fmt(f)
+    }
+}
+
+impl NetFault<Custom> {
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            effect: AnyEffect::Own(self.effect.clone()),
+            traffic: self.traffic.clone(),
+            direction: self.direction,
+            devices: self.devices.clone(),
+            carrier: self.carrier,
+        }
+    }
+}
+
+impl fmt::Display for NetFault<Custom> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.asked().fmt(f)
     }
 }

@@ -1,8 +1,10 @@
 //! What a network fault is, as data: which packets, where, and what happens to them. Everything here can be written to
 //! JSON and read back; what is out of range is refused on both ways.
 
+mod asked;
 mod bandwidth;
 mod build;
+mod carrier;
 mod device;
 mod effect;
 mod flow;
@@ -17,8 +19,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use asked::{AnyEffect, Asked};
 pub use bandwidth::{Bandwidth, Shaping};
-pub use build::{NetFault, bandwidth, corrupt, delay, drop, duplicate, loss, netem, refuse, reorder};
+pub use build::{NetFault, bandwidth, corrupt, custom, delay, drop, duplicate, loss, netem, refuse, reorder};
+pub use carrier::Carrier;
 pub use device::{Devices, Direction, IfName};
 pub use effect::{Effect, Refusal};
 pub use flow::{Address, Flow, Protocol, Traffic};
@@ -39,14 +43,13 @@ pub struct NetRule {
     pub direction: Direction,
     /// On which devices.
     pub devices: Devices,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Carrier::is_automatic")]
+    pub carrier: Carrier,
 }
 
 impl fmt::Display for NetRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{} {}", self.effect, self.direction, self.traffic)?;
-        match &self.devices {
-            Devices::AllUp => Ok(()),
-            named => write!(f, " on {named}"),
-        }
+        Asked::from(self).fmt(f)
     }
 }

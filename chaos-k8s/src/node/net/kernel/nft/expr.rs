@@ -75,6 +75,8 @@ pub(crate) enum Op {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// The packet passes this base chain.
+    Accept,
     Drop,
     Return,
     Jump(CString),
@@ -288,6 +290,7 @@ impl Op {
 impl Verdict {
     fn code(&self) -> (VerdictCode, Option<&CStr>) {
         match self {
+            Self::Accept => (VerdictCode::Accept, None),
             Self::Drop => (VerdictCode::Drop, None),
             Self::Return => (VerdictCode::Return, None),
             Self::Jump(chain) => (VerdictCode::Jump, Some(chain)),

@@ -15,12 +15,14 @@ pub(crate) enum Data {
     Ipv4,
     Ipv6,
     Port,
-    /// A number in the machine's byte order.
-    Mark,
     /// A priority: major and minor number.
     ClassId,
     /// A priority, and the number of a device.
     Way,
+    /// A mark of packets, or a number that is compared with one.
+    Mark,
+    /// The number of a device.
+    Device,
 }
 
 impl Data {
@@ -32,10 +34,11 @@ impl Data {
             Self::Ipv4 => (7, 4),
             Self::Ipv6 => (8, 16),
             Self::Port => (13, 2),
-            Self::Mark => (19, 4),
             Self::ClassId => (CLASSID, 4),
             // Types that are joined take six bits each.
             Self::Way => (CLASSID << 6 | IFINDEX, 8),
+            Self::Mark => (19, 4),
+            Self::Device => (IFINDEX, 4),
         }
     }
 }
