@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../two_namespaces/mod.rs"]
+#[allow(dead_code, reason = "each example uses its part")]
 mod two_namespaces;
 
 #[cfg(target_os = "linux")]
@@ -54,7 +55,15 @@ mod linux {
         let node = Node::new(&chaos);
         let target = node.namespace_of(pid)?;
         let slow = net::delay(ms(200)).jitter(ms(20));
-        println!("{slow}");
+        // What it would do, and by which carrier: the kernel, or this process where the kernel has no sch_netem.
+        match slow.prepare(&target).await {
+            Ok(plan) => println!("{}", plan.change()),
+            Err(error) if error.is_refused() => {
+                println!("not run: {}", error.chain());
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
 
         let ledger = Ledger::in_memory(node.undos()?);
         let begun = chaos
@@ -63,14 +72,7 @@ mod linux {
             .guardian(guardian, lasting)
             .begin()
             .await;
-        let injection = match begun {
-            Ok(injection) => injection,
-            Err(error) if error.is_refused() => {
-                println!("not run: {}", error.chain());
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let injection = begun?;
         if shown {
             show_ping(pid, "under the fault")?;
         }

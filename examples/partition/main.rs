@@ -5,6 +5,7 @@
 
 #[cfg(target_os = "linux")]
 #[path = "../two_namespaces/mod.rs"]
+#[allow(dead_code, reason = "each example uses its part")]
 mod two_namespaces;
 
 #[cfg(target_os = "linux")]

@@ -2,6 +2,7 @@
 //! this value.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,11 @@ impl TwoNamespaces {
     /// A process in the first namespace.
     pub fn pid(&self) -> u32 {
         self.target.id()
+    }
+
+    /// A process in the second.
+    pub fn peer_pid(&self) -> u32 {
+        self.peer.id()
     }
 }
 
@@ -81,6 +87,13 @@ pub fn inside(pid: u32, arguments: &str) -> Result<String, String> {
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     // ping(8) fails when nothing comes back, and says so.
     if printed.is_empty() { Err(format!("{arguments}: {said}")) } else { Ok(printed) }
+}
+
+/// A program, to be run in the namespace of a process.
+pub fn inside_command(pid: u32, program: &Path) -> Command {
+    let mut nsenter = command(&format!("nsenter --target {pid} --net"));
+    nsenter.arg(program);
+    nsenter
 }
 
 /// Shows what a program in the namespace sees of the peer.

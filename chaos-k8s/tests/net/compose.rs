@@ -9,7 +9,7 @@ use chaos_core::units::ms;
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, interval, run,
+    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval, run,
 };
 use crate::support::{Need, Test};
 
@@ -61,17 +61,17 @@ fn delays(carriers: [Carrier; 3]) {
     for rules in orders {
         let mut held: Vec<_> =
             rules.iter().map(|rule| (rule.to_string(), scene.begin(rule.clone()).unwrap())).collect();
-        about(client.rtt(at(PEER, PORT)), ms(40 + 60 + 2 * 80));
-        about(client.rtt(at(PEER6, PORT)), ms(40 + 60));
-        about(client.rtt(at(OTHER, PORT)), ms(60 + 2 * 80));
-        about(client.rtt(at(OTHER6, PORT)), ms(60));
+        client.about(at(PEER, PORT), ms(40 + 60 + 2 * 80));
+        client.about(at(PEER6, PORT), ms(40 + 60));
+        client.about(at(OTHER, PORT), ms(60 + 2 * 80));
+        client.about(at(OTHER6, PORT), ms(60));
         // Whichever goes first, the others stay.
         let (_, first) = held.remove(0);
         run(first.revert()).unwrap();
         let has = |what: &str| held.iter().any(|(said, _)| said.contains(what));
         let each = [("40ms", 40), ("60ms", 60), ("80ms", 160)];
         let left = each.iter().filter(|(what, _)| has(what)).map(|(_, delay)| delay).sum();
-        about(client.rtt(at(PEER, PORT)), ms(left));
+        client.about(at(PEER, PORT), ms(left));
         for (_, injection) in held {
             run(injection.revert()).unwrap();
         }
@@ -87,10 +87,10 @@ fn duplicates(carrier: Carrier) {
     let slow = scene.begin(net::delay(ms(40)).to(Flow::all()).carrier(carrier)).unwrap();
     let answers = client.send(at(PEER, PORT), 50, ms(1));
     assert_eq!(answers.len(), 100);
-    about(client.rtt(at(PEER, PORT)), ms(40));
+    client.about(at(PEER, PORT), ms(40));
     assert_eq!(client.send(at(OTHER, PORT), 50, ms(1)).len(), 50);
     run(copies.revert()).unwrap();
-    about(client.rtt(at(PEER, PORT)), ms(40));
+    client.about(at(PEER, PORT), ms(40));
     run(slow.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }
@@ -148,10 +148,10 @@ fn shared_with_process() {
         let took = together(&scene);
         println!("200 packets in {took:?}, alone {:?} at least", least());
         assert!(took >= least(), "{took:?}");
-        about(scene.client().rtt(at(PEER, PORT)), ms(40));
-        about(scene.client().rtt(at(OTHER, PORT)), ms(0));
+        scene.client().about(at(PEER, PORT), ms(40));
+        scene.client().about(at(OTHER, PORT), ms(0));
         run(rate.revert()).unwrap();
-        about(scene.client().rtt(at(PEER, PORT)), ms(40));
+        scene.client().about(at(PEER, PORT), ms(40));
         run(slow.revert()).unwrap();
         assert_eq!(scene.left(), "");
     }
@@ -170,9 +170,9 @@ fn drop_and_process() {
     println!("{came} of 600 at 50 %");
     assert!(interval(600, 0.5).contains(&came), "{came}");
     run(gone.revert()).unwrap();
-    about(client.rtt(at(PEER, PORT)), ms(60));
+    client.about(at(PEER, PORT), ms(60));
     run(slow.revert()).unwrap();
-    about(client.rtt(at(PEER, PORT)), ms(0));
+    client.about(at(PEER, PORT), ms(0));
     run(loss.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }

@@ -9,7 +9,7 @@ use chaos_core::{BlastRadius, Experiment, Fault, Mode, Targets, probe};
 use chaos_k8s::node::net::own::{Custom, Packet, PacketFault, Verdict};
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, IfName, NetFault};
 
-use crate::scene::{OTHER, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, about, at, ip, run, wait_until};
+use crate::scene::{OTHER, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, ip, run, wait_until};
 use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -88,7 +88,7 @@ fn goes_on() {
     let slow = scene.begin(net::delay(ms(20)).to(Flow::all()).carrier(Carrier::Process)).unwrap();
     let rate = scene.begin(net::bandwidth(Bandwidth::mbit(50).unwrap()).to(to(PEER))).unwrap();
     part();
-    about(client.rtt(at(OTHER, PORT)), ms(20));
+    client.about(at(OTHER, PORT), ms(20));
     run(slow.revert()).unwrap();
     part();
     run(rate.revert()).unwrap();

@@ -1,4 +1,4 @@
-//! Faults on packets: netem, bandwidth, partition, refusal.
+//! Faults on packets: netem, bandwidth, partition, refusal, and what you write yourself.
 //!
 //! A fault says what happens ([`delay`], [`loss`], [`drop`](drop()), ...), to which traffic, on which devices; it acts on a
 //! [`Namespace`](super::Namespace).
@@ -28,8 +28,15 @@
 //! end, a minute from the last word of a thread that says one every 15 s. When the time is over, packets go their own way, with
 //! nobody awake, and a look says so. The fault does not come back.
 //!
-//! Several faults on one device compose: each packet goes through all that meet it, the delays add up, the losses multiply. Each
-//! device and direction has a queue and a rate of its own.
+//! Where the kernel has no sch_netem, and for faults of your own ([`custom`]), the packets are handed over to this process instead
+//! ([`own`]): a TAP of ours for each fault at each device and direction. What comes back from one has a mark, by which it goes on with
+//! the faults after it. The plan says by which [`Carrier`] a fault acts, and what this process carries; where a piece of the kernel
+//! or a right is missing for both, it is refused by the name of that piece.
+//!
+//! Several faults on one device compose: each packet goes through all that meet it, the delays add up, the losses multiply. First
+//! come those that drop and refuse, then those through this process, in the order in which they began, then those on the ifb. Each
+//! device and direction has a queue and a rate of its own. A bandwidth is always the kernel's, and shared by what was in this
+//! process before and what was not.
 //!
 //! # What is not met
 //!
@@ -43,8 +50,12 @@
 //!   `EPERM`, and by TCP as the answer that the refusal names.
 //! - Two faults of bandwidth that overlap: the lower rate is shared by all that its fault meets; the higher one holds only what both
 //!   meet.
+//! - Each fault through this process costs a trip of its own, and all of a namespace share one thread: what belongs together is said in
+//!   one fault. While this process is stopped (SIGSTOP), their packets stand still; when it dies, those that it held are lost, and
+//!   the next goes directly.
 //! - Packets that passed a device of ours have a priority of ours (`ca05:...`, low bits zero) in the device's own qdisc.
-//! - Two runs do not lead packets of one device and direction aside: the second is refused, by the name of the first.
+//! - Two runs do not lead packets of one device and direction aside, neither to an ifb nor to their processes: the second is refused,
+//!   by the name of the first.
 
 pub mod dns;
 mod engine;

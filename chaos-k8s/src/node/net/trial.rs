@@ -2,14 +2,17 @@
 //! shows it, and the engine refuses by it what cannot work.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::sync::OnceLock;
 
+use caps::{CapSet, Capability};
 use chaos_core::{Error, Result};
 use nix::net::if_::if_nametoindex;
 
 use super::kernel::expr::{Op, Reg, Reject};
 use super::kernel::{Batch, Class, Expr, Family, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Table};
-use crate::node::sys;
+use crate::node::{netns, sys};
 
 /// A piece of the packet machinery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,21 +49,47 @@ impl Piece {
 }
 
 /// What does not work, and why.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tried {
-    missing: BTreeMap<Piece, String>,
+    missing: Missing,
+    /// Of the pieces by which packets go through this process: tried when first asked for, since the kernel takes its time to take
+    /// them away again.
+    process: OnceLock<Missing>,
+    /// Whether there is a namespace to try in.
+    is_known: bool,
 }
 
+type Missing = BTreeMap<Piece, String>;
+
 impl Tried {
-    /// Why this piece does not work; `None` when it does.
+    /// Why this piece does not work; `None` when it does, or nobody knows.
     pub(crate) fn of(&self, piece: Piece) -> Option<&str> {
-        self.missing.get(&piece).map(String::as_str)
+        let missing = match piece {
+            Piece::Tun | Piece::PacketSocket | Piece::Redirect => self.process.get_or_init(|| self.process()),
+            _ => &self.missing,
+        };
+        missing.get(&piece).map(String::as_str)
+    }
+
+    /// Without the right to make a namespace to try in: only what needs none is known.
+    pub(crate) fn unknown() -> Self {
+        Self { missing: Missing::new(), process: OnceLock::new(), is_known: false }
+    }
+
+    fn process(&self) -> Missing {
+        let tried = if self.is_known {
+            netns::aside(|| Ok(Process::default().attempt_all())).ok().flatten()
+        } else {
+            None
+        };
+        tried.unwrap_or_else(rights)
     }
 
     /// A kernel without these.
     #[cfg(test)]
     pub(crate) fn lacking(pieces: &[Piece]) -> Self {
-        Self { missing: pieces.iter().map(|piece| (*piece, "not here".to_owned())).collect() }
+        let missing: Missing = pieces.iter().map(|piece| (*piece, "not here".to_owned())).collect();
+        Self { missing: missing.clone(), process: missing.into(), is_known: true }
     }
 }
 
@@ -71,7 +100,7 @@ const LO: u32 = 1;
 const SEED: u64 = 7;
 const ROOT: Handle = Handle::new(1, 0);
 
-/// Tries every piece in the calling thread's namespace. Nothing is taken away again: the namespace goes, and everything
+/// Tries every piece but those of this process in the calling thread's namespace. Nothing is taken away again: the namespace goes, and everything
 /// in it.
 ///
 /// # Errors
@@ -82,15 +111,10 @@ pub(crate) fn here() -> Result<Tried> {
         netdev: Table::new(Family::Netdev, NAME)?,
         inet: Table::new(Family::Inet, NAME)?,
         ifb: 0,
-        tap: None,
     };
-    let mut tried = Tried::default();
-    for piece in Piece::ALL {
-        if let Err(error) = trial.attempt(piece) {
-            tried.missing.insert(piece, error.to_string());
-        }
-    }
-    Ok(tried)
+    let tried =
+        Piece::ALL.into_iter().filter_map(|piece| Some((piece, trial.attempt(piece).err()?.to_string())));
+    Ok(Tried { missing: tried.collect(), process: OnceLock::new(), is_known: true })
 }
 
 struct Trial {
@@ -99,8 +123,6 @@ struct Trial {
     inet: Table,
     /// The device's number, once it is made.
     ifb: u32,
-    /// Kept for what is tried with it.
-    tap: Option<File>,
 }
 
 impl Trial {
@@ -136,21 +158,8 @@ impl Trial {
             Piece::Netem => self.seed().map(drop),
             Piece::NetemSeed if self.seed()? == Some(SEED) => Ok(()),
             Piece::NetemSeed => Err(Error::refused("this kernel's netem does not take a seed")),
-            Piece::Tun => {
-                let tap = sys::tap::open(TAP, true).map_err(|source| said("/dev/net/tun", source))?;
-                self.tap = Some(tap);
-                Ok(())
-            }
-            Piece::PacketSocket => {
-                sys::packet::open(LO, 1).map(drop).map_err(|source| said("a packet socket", source))
-            }
-            Piece::Redirect => {
-                if self.tap.is_none() {
-                    return Err(Error::refused("there is no TAP to try it with"));
-                }
-                let tap = if_nametoindex(TAP).map_err(std::io::Error::from)?;
-                sys::ingress::redirect(tap, LO, 1).map(drop).map_err(|source| said("BPF at tcx", source))
-            }
+            // Tried when they are asked for.
+            Piece::Tun | Piece::PacketSocket | Piece::Redirect => Ok(()),
         }
     }
 
@@ -178,10 +187,51 @@ impl Trial {
     }
 }
 
-fn said(what: &str, source: std::io::Error) -> Error {
-    Error::refused(format!("{what}: {source}")).with_source(source)
-}
-
 fn root(kind: Kind) -> Qdisc {
     Qdisc { handle: ROOT, parent: Handle::ROOT, kind }
+}
+
+/// The pieces by which packets go through this process.
+#[derive(Debug, Default)]
+struct Process {
+    /// Kept for what is tried with it.
+    tap: Option<File>,
+}
+
+impl Process {
+    fn attempt_all(mut self) -> Missing {
+        let pieces = [Piece::Tun, Piece::PacketSocket, Piece::Redirect];
+        pieces.into_iter().filter_map(|piece| Some((piece, self.attempt(piece).err()?))).collect()
+    }
+
+    fn attempt(&mut self, piece: Piece) -> std::result::Result<(), String> {
+        let said = |what: &str, source: io::Error| format!("{what}: {source}");
+        match piece {
+            Piece::Tun => {
+                self.tap = Some(sys::tap::open(TAP, true).map_err(|source| said("/dev/net/tun", source))?);
+            }
+            Piece::PacketSocket => {
+                sys::packet::open(LO, 1).map_err(|source| said("a packet socket", source))?;
+            }
+            _ if self.tap.is_none() => return Err("there is no TAP to try it with".to_owned()),
+            _ => {
+                let tap = if_nametoindex(TAP).map_err(io::Error::from);
+                tap.and_then(|tap| sys::ingress::redirect(tap, LO, 1))
+                    .map_err(|source| said("BPF at tcx", source))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What this process lacks of them, as far as that shows without a namespace.
+fn rights() -> Missing {
+    let mut missing = Missing::new();
+    if let Err(source) = OpenOptions::new().read(true).write(true).open("/dev/net/tun") {
+        missing.insert(Piece::Tun, format!("/dev/net/tun: {source}"));
+    }
+    if !caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_RAW).unwrap_or(true) {
+        missing.insert(Piece::PacketSocket, "this process does not have CAP_NET_RAW".to_owned());
+    }
+    missing
 }

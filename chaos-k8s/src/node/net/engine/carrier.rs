@@ -27,7 +27,7 @@ pub(super) fn check_rights() -> Result<()> {
 /// Tries everything in a namespace that is thrown away. Without the right to make one nothing is known, and nothing is
 /// refused beforehand.
 pub(super) fn this_kernel() -> Tried {
-    netns::aside(trial::here).ok().flatten().unwrap_or_default()
+    netns::aside(trial::here).ok().flatten().unwrap_or_else(Tried::unknown)
 }
 
 /// The first of the [`candidates`] that lacks nothing here.

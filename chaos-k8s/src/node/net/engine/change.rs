@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use chaos_core::Result;
+use chaos_core::{Error, Result};
 
 use super::drain::Draining;
 use super::space::{Space, Wanted, wanted};
-use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Link, Qdisc};
+use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Link, Qdisc, is_unknown};
 use crate::node::net::plan::{Active, Branch, Ours, Programs, ROOT, RuleId, Tree, programs};
 
 /// How many packets of no class may wait: HTB takes the number of the device otherwise, which is 32 for an ifb.
@@ -119,7 +119,7 @@ impl Space {
             }
             for qdisc in &branch.chain {
                 if !qdiscs.iter().any(|found| matches(found, qdisc)) {
-                    self.kernel.put_qdisc(link, qdisc)?;
+                    self.kernel.put_qdisc(link, qdisc).map_err(|error| named(error, qdisc))?;
                 }
             }
         }
@@ -158,6 +158,18 @@ impl Space {
             .collect();
         self.programs.netdev.chains.retain(|name, _| there.contains(name));
         Ok(())
+    }
+}
+
+/// Where nothing could be tried before, a missing module is found out here.
+fn named(error: Error, qdisc: &Qdisc) -> Error {
+    match qdisc.kind {
+        Kind::Netem(_) if is_unknown(&error) => Error::refused(
+            "this kernel does not have the qdisc netem (module sch_netem), which could not be tried before without CAP_SYS_ADMIN: run with \
+             it, or say `Carrier::Process`",
+        )
+        .with_source(error),
+        _ => error,
     }
 }
 

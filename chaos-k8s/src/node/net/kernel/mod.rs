@@ -21,6 +21,7 @@ use chaos_core::Result;
 pub(crate) use link::Link;
 pub(crate) use nft::{Batch, Data, Expr, Family, Hook, Purpose, Set, Table, Verdict, expr, is_out};
 pub(crate) use qdisc::{Class, Handle, Kind, Loss, NetemOptions, Qdisc, Slot};
+pub(crate) use refusal::is_unknown;
 use socket::{Protocol, Socket};
 
 use crate::node::netns;

@@ -45,6 +45,11 @@ pub(super) fn errno(error: &Error) -> Option<Errno> {
     error.source()?.downcast_ref::<Refusal>().map(|refusal| refusal.errno)
 }
 
+/// Whether the kernel does not know what was asked for: a module is missing.
+pub(crate) fn is_unknown(error: &Error) -> bool {
+    errno(error) == Some(Errno::ENOENT)
+}
+
 /// Success also when the thing was not there.
 pub(super) fn gone_is_fine(result: chaos_core::Result<()>) -> chaos_core::Result<()> {
     match result {

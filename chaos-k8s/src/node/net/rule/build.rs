@@ -249,7 +249,7 @@ impl NetFault<Netem> {
         self
     }
 
-    /// The seed of the kernel's draws (Linux 6.3 and later).
+    /// The seed of the draws ([`Netem::seed`]).
     pub fn seed(mut self, seed: u64) -> Self {
         self.effect.seed = Some(seed);
         self

@@ -215,7 +215,8 @@ pub struct Netem {
     /// How many packets may wait; `None` for as many as the delay and the rate need, so that a delay is no loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// The seed of the kernel's draws (Linux 6.3 and later; before, they are its own).
+    /// The seed of the draws. The kernel takes one from Linux 6.3 on, and draws its own before; this process always does, and without it
+    /// takes that of the [`Chaos`](chaos_core::Chaos) handle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
