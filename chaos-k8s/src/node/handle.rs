@@ -10,6 +10,7 @@ use super::cgroup::Cgroup;
 use super::namespace::Namespace;
 #[cfg(feature = "stress")]
 use super::stress::{Crews, StressUndo};
+use super::sweep::MarksSwept;
 
 /// The engines of this host, as one program uses them. Cheap to clone; clones share everything.
 ///
@@ -75,6 +76,32 @@ impl Node {
         #[cfg(feature = "process")]
         let undos = super::process::undos(self, undos)?;
         Ok(undos)
+    }
+
+    /// Takes away what dead runs left on this host, found by its marks alone: for when their ledger is lost, or was in memory.
+    /// See [`sweep`](super::sweep) for what is found, and what is not.
+    ///
+    /// # Errors
+    /// When `/proc` cannot be read. What could not be looked at or taken away is in what it returns.
+    pub async fn sweep_marks(&self) -> Result<MarksSwept> {
+        super::sweep::everywhere(self).await
+    }
+
+    /// [`sweep_marks`](Self::sweep_marks) in one network namespace, and nowhere else.
+    ///
+    /// # Errors
+    /// When it cannot be entered.
+    #[cfg(feature = "net")]
+    pub async fn sweep_marks_in(&self, namespace: &Namespace) -> Result<MarksSwept> {
+        super::sweep::in_namespace(self, namespace).await
+    }
+
+    /// [`sweep_marks`](Self::sweep_marks) below one cgroup, and nowhere else.
+    ///
+    /// # Errors
+    /// None today: what could not be taken away is in what it returns.
+    pub async fn sweep_marks_below(&self, cgroup: &Cgroup) -> Result<MarksSwept> {
+        super::sweep::below(self, cgroup).await
     }
 
     /// The network namespace of the process `pid`, as it is now.

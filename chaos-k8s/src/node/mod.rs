@@ -37,9 +37,11 @@ pub mod process;
 mod program;
 #[cfg(feature = "stress")]
 pub mod stress;
+pub mod sweep;
 mod sys;
 
 pub use cgroup::Cgroup;
 pub use handle::Node;
 pub use namespace::Namespace;
 pub use program::{run_as_init_with, run_if_asked, run_if_asked_with};
+pub use sweep::MarksSwept;

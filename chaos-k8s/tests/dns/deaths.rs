@@ -112,6 +112,8 @@ fn killed() {
         // While it lives, its table is its own: a sweep leaves it.
         let undos = site.scene.node.undos().unwrap();
         assert_eq!(run(sweep(&ledger, &undos)).unwrap().live().len(), 1);
+        let by_marks = run(site.scene.node.sweep_marks_in(&site.scene.namespace())).unwrap();
+        assert!(by_marks.is_clean() && by_marks.removed().is_empty(), "{by_marks}");
         wait_until("the fault, swept while it lives", secs(5), || {
             old[0].ask("a.example.com", Rtype::A) == Came::Code(3)
         });
@@ -126,6 +128,11 @@ fn killed() {
         times.push(since.elapsed());
         assert_eq!(site.tcp(SERVERS[0]).ask("a.example.com", Rtype::A), Came::truth(Rtype::A));
         assert_eq!(site.scene.state(), before);
+        let by_marks = run(site.scene.node.sweep_marks_in(&site.scene.namespace())).unwrap();
+        assert!(
+            by_marks.is_clean() && by_marks.removed().is_empty(),
+            "nothing is left to be found: {by_marks}"
+        );
         let swept = run(sweep(&ledger, &undos)).unwrap();
         assert!(swept.is_clean(), "{swept:?}");
         assert_eq!(fs::read_dir(&ledger).map_or(0, Iterator::count), 0, "struck off");

@@ -6,12 +6,14 @@
 #[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
+mod host;
+#[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[facts::TESTS])
+    support::run(&[facts::TESTS, host::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

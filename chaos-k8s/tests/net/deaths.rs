@@ -94,6 +94,11 @@ impl Injector {
     fn kill(&mut self) {
         self.0.kill().unwrap();
     }
+
+    pub(crate) fn end(&mut self) {
+        self.kill();
+        self.0.wait().unwrap();
+    }
 }
 
 impl Drop for Injector {

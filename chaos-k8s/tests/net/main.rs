@@ -23,6 +23,8 @@ mod stops;
 #[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod sweeps;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
@@ -38,6 +40,7 @@ fn main() -> std::process::ExitCode {
         foreign::TESTS,
         deaths::TESTS,
         stops::TESTS,
+        sweeps::TESTS,
     ])
 }
 

@@ -26,6 +26,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_deadline_is_put_off", put_off),
     ("a_sweep_kills_what_is_left", swept),
     ("a_sweep_kills_what_forks_while_it_is_killed", swept_though_it_forks),
+    ("a_sweep_by_marks_needs_no_ledger_and_leaves_the_living", swept_by_marks),
     ("they_end_by_themselves", end),
     ("one_that_is_killed_is_seen", one_killed),
     ("a_container_that_ended_is_seen", container_ended),
@@ -221,6 +222,46 @@ fn swept_though_it_forks() {
     injector.kill();
     sweeps(home.path(), &group);
     assert!(group.pids_below().is_empty());
+}
+
+fn swept_by_marks() {
+    let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
+    let (dies, lives) = (group.child("dies"), group.child("lives"));
+    let (_living, said) = Injector::start(&lives.main(), &home.path().join("second"));
+    assert_eq!(said, "in force");
+    // With our mark and without the name of a run, and of nobody.
+    for name in ["chaos-other", "chaos-stress-7"] {
+        dies.dirs().iter().for_each(|dir| std::fs::create_dir(dir.join(name)).unwrap());
+    }
+    let others = dies.children();
+    let (mut dead, said) = Injector::start(&dies.main(), &home.path().join("first"));
+    assert_eq!(said, "in force");
+    run(async {
+        let node = node();
+        let below = node.cgroup_at(group.main()).unwrap();
+        let injection = inject(stress::cpu(1).unwrap(), target(&node, &lives)).await.unwrap();
+        let swept = node.sweep_marks_below(&below).await.unwrap();
+        assert!(swept.is_clean() && swept.removed().is_empty() && swept.living().len() == 3, "{swept}");
+        let since = dead.kill();
+        gone_after(&dies, since);
+        // One that died with nobody, in a cgroup that is left.
+        let mut orphan = Sleeper::in_group(&dies);
+        let left: Vec<_> = dies.children().into_iter().filter(|dir| !others.contains(dir)).collect();
+        assert!(!left.is_empty());
+        for dir in left {
+            std::fs::write(dir.join("cgroup.procs"), orphan.pid().to_string()).unwrap();
+        }
+        let swept = node.sweep_marks_below(&below).await.unwrap();
+        println!("{swept}");
+        assert!(swept.is_clean() && swept.removed().len() == 1 && swept.living().len() == 2, "{swept}");
+        assert!(dies.children() == others && !orphan.lives());
+        let swept = node.sweep_marks_below(&below).await.unwrap();
+        assert!(swept.removed().is_empty(), "{swept}");
+        assert!(seen(&injection).await.is_in_force());
+        assert_eq!(lives.pids_below().len(), 3, "the living are as they were");
+        injection.revert().await.unwrap();
+    });
+    others.iter().for_each(|dir| std::fs::remove_dir(dir).unwrap());
 }
 
 fn end() {

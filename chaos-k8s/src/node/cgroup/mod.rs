@@ -12,6 +12,7 @@ mod own;
 mod target;
 
 pub(crate) use dirs::Dirs;
+pub(crate) use hierarchy::Hierarchies;
 pub(crate) use limits::{Limits, oom_kills};
-pub(crate) use own::Own;
+pub(crate) use own::{Held, Own, is_marked};
 pub use target::Cgroup;

@@ -1,12 +1,13 @@
 //! [`Own`]: a cgroup that we make, put processes in, end and remove.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
 use chaos_core::units::{ms, secs};
 use chaos_core::{Clock, Error, Result};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,48 @@ pub(crate) struct Own {
     dirs: Dirs,
 }
 
+/// Locks on the directories of a cgroup (flock(2)). The kernel takes them back when their process ends.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _locks: Vec<File>,
+}
+
+fn make_held(dir: &Path) -> io::Result<File> {
+    let mut tries = 0..3;
+    loop {
+        fs::create_dir(dir)?;
+        // A sweep may have found it before it was held: then it is gone.
+        let held = File::open(dir).and_then(|held| {
+            flock(&held, FlockOperation::LockShared)?;
+            Ok(held)
+        });
+        if dir.exists() || tries.next().is_none() {
+            return held;
+        }
+    }
+}
+
 impl Own {
+    /// Those of this name that lie in one place of the trees, with nobody that holds them; they are held against whoever would
+    /// take them away meanwhile. `None` when their run lives.
+    pub(crate) fn of_the_dead(dirs: Dirs) -> io::Result<Option<(Self, Held)>> {
+        let mut locks = Vec::new();
+        for dir in dirs.all() {
+            let held = match File::open(dir) {
+                Ok(held) => held,
+                // Taken away by its owner meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => locks.push(held),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(Some((Self { dirs }, Held { _locks: locks })))
+    }
+
     /// One inside `parent` that `name` tells apart; nothing is made yet.
     ///
     /// # Errors
@@ -68,11 +110,14 @@ impl Own {
         &self.dirs
     }
 
+    /// What it returns says that its run lives, to whoever finds it by its name.
+    ///
     /// # Errors
     /// Failed when one of its directories cannot be made; those before it are there.
-    pub(crate) fn make(&self) -> Result<()> {
+    pub(crate) fn make(&self) -> Result<Held> {
+        let mut locks = Vec::new();
         for dir in self.dirs.all() {
-            fs::create_dir(dir).map_err(|source| {
+            locks.push(make_held(dir).map_err(|source| {
                 let why = match source.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
                     Some(rustix::io::Errno::AGAIN) => {
                         " (cgroup.max.descendants or cgroup.max.depth is reached)"
@@ -80,9 +125,9 @@ impl Own {
                     _ => "",
                 };
                 Error::failed(format!("the cgroup {} cannot be made{why}", dir.display())).with_source(source)
-            })?;
+            })?);
         }
-        Ok(())
+        Ok(Held { _locks: locks })
     }
 
     /// The most of the processor that the kernel gives to one of several cgroups; where it has no weight of its own,
@@ -202,7 +247,7 @@ impl Own {
 }
 
 /// Whether its name says that we made it.
-pub(super) fn is_marked(dir: &Path) -> bool {
+pub(crate) fn is_marked(dir: &Path) -> bool {
     dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(MARK))
 }
 

@@ -11,6 +11,8 @@ use crate::node::sys::tap;
 pub(crate) const TABLE: &str = "chaos-";
 /// How aliases of devices begin.
 const ALIAS: &str = "chaos:";
+/// The group of devices of ours (`ip link show group 51717`), which they have from their birth.
+pub(crate) const GROUP: u32 = super::plan::MAJOR as u32;
 /// So many letters of the run's name fit into the name of a device.
 const SHORT: usize = 6;
 
@@ -23,6 +25,10 @@ pub(crate) struct Marks {
 impl Marks {
     pub(crate) fn of(run: RunId) -> Self {
         Self { run }
+    }
+
+    pub(crate) fn run(&self) -> RunId {
+        self.run
     }
 
     pub(crate) fn table(&self, family: Family) -> Result<Table> {
@@ -48,10 +54,15 @@ impl Marks {
         format!("{}t{number:x}", self.device(0))
     }
 
+    /// Whether a device of this run may be called so.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let shared = self.device(0);
+        name.strip_prefix(&shared).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
     /// Whether this run made the device.
     pub(crate) fn made(&self, link: &Link) -> bool {
-        let shared = self.device(0);
-        let named = link.name == shared || link.name.starts_with(&format!("{shared}-"));
+        let named = self.is_named(&link.name);
         // It is made without its alias, which comes a moment later.
         let alias = link.alias.as_ref().is_none_or(|alias| *alias == self.alias());
         link.kind.as_deref() == Some("ifb") && named && alias
@@ -61,6 +72,23 @@ impl Marks {
 /// Whether this crate made the device, in whatever run. A TAP has no alias, but an address from its start.
 pub(crate) fn is_made_here(link: &Link) -> bool {
     link.alias.as_ref().is_some_and(|alias| alias.starts_with(ALIAS)) || link.address == tap::ADDRESS
+}
+
+/// The run that made this device of ours.
+pub(crate) fn run_of(link: &Link) -> Option<RunId> {
+    link.alias.as_ref()?.strip_prefix(ALIAS)?.parse().ok()
+}
+
+/// Whether a device looks as if we made it, and its run died before it said so.
+pub(crate) fn is_nameless(link: &Link) -> bool {
+    let rest = link.name.strip_prefix("chaos");
+    let is_hex = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let named = rest.and_then(|rest| Some((rest.get(..SHORT)?, rest.get(SHORT..)?))).is_some_and(
+        |(short, number)| {
+            is_hex(short) && (number.is_empty() || number.strip_prefix('-').is_some_and(is_hex))
+        },
+    );
+    named && link.alias.is_none() && link.kind.as_deref() == Some("ifb")
 }
 
 #[cfg(test)]
@@ -85,7 +113,17 @@ mod tests {
             ..Link::default()
         };
         assert!(marks.made(&link) && is_made_here(&link));
+        assert_eq!(run_of(&link), Some(marks.run));
+        assert!(!is_nameless(&link));
         link.alias = Some(Marks::of(RunId::fresh()).alias());
         assert!(!marks.made(&link) && is_made_here(&link));
+        link.alias = None;
+        assert!(marks.made(&link) && is_nameless(&link) && run_of(&link).is_none());
+        let names = ["chaosabcdef", "chaosabcdef-1f"].map(|name| (name, true));
+        let others = ["chaos", "chaosabcde", "chaosabcdeg", "chaosabcdef-", "chaosabcdef-x", "ifb0"];
+        for (name, ours) in names.into_iter().chain(others.map(|name| (name, false))) {
+            link.name = name.to_owned();
+            assert_eq!(is_nameless(&link), ours, "{name}");
+        }
     }
 }

@@ -146,7 +146,7 @@ impl Trial {
                 self.chain("random", &Hook::Ingress { device: lo() }, &random)
             }
             Piece::Ifb => {
-                self.ifb = self.kernel.add_ifb("chaostrial", NAME)?;
+                self.ifb = self.kernel.add_ifb("chaostrial", 0, NAME)?;
                 Ok(())
             }
             Piece::Htb => {

@@ -34,6 +34,11 @@ impl NetUndo {
         }
     }
 
+    /// What a run may have left in a namespace, known by its marks.
+    pub(super) fn of_run(netns: NetnsId, origin: Origin, run: RunId) -> Self {
+        Self { origin, netns, run, rule: 0 }
+    }
+
     pub(super) fn rule(&self) -> RuleId {
         RuleId(self.rule)
     }
@@ -65,7 +70,7 @@ impl Undo for NetUndo {
 }
 
 impl NetUndo {
-    fn sweep(&self) -> Result<()> {
+    pub(super) fn sweep(&self) -> Result<()> {
         let Some(mut kernel) = self.kernel()? else { return Ok(()) };
         let marks = Marks::of(self.run);
         if self.table_stands(&mut kernel, &marks)? {

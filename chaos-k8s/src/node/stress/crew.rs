@@ -9,11 +9,12 @@ use chaos_core::{Clock, Result};
 
 use super::hand::Hand;
 use super::wire::Orders;
-use crate::node::cgroup::{Own, oom_kills};
+use crate::node::cgroup::{Held, Own, oom_kills};
 
 #[derive(Debug)]
 pub(super) struct Crew {
     cgroup: Own,
+    _held: Held,
     hands: Vec<Hand>,
     /// What the kernel had counted before them.
     oom_kills: Option<u64>,
@@ -61,6 +62,7 @@ impl Crews {
     pub(super) fn start(
         &self,
         cgroup: &Own,
+        held: Held,
         orders: Vec<Orders>,
         target_was_used: bool,
     ) -> Result<Arc<Crew>> {
@@ -76,7 +78,7 @@ impl Crews {
             }
         }
         let oom_kills = oom_kills(cgroup.dirs());
-        let crew = Arc::new(Crew { cgroup: cgroup.clone(), hands, oom_kills, target_was_used });
+        let crew = Arc::new(Crew { cgroup: cgroup.clone(), _held: held, hands, oom_kills, target_was_used });
         self.all().insert(key(cgroup), Arc::clone(&crew));
         started.map(|()| crew)
     }

@@ -119,13 +119,13 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
         let node = target.node();
         let parent = self.placement().parent(target)?;
         let jobs = self.resolved(target, &parent)?.jobs;
-        undo.cgroup.make()?;
+        let held = undo.cgroup.make()?;
         if self.parts.iter().any(|part| matches!(part, Part::Cpu { kind: CpuLoad::Steal, .. })) {
             undo.cgroup.weigh_most();
         }
         let used = !target.is_host() && target.is_used();
-        let crew =
-            node.crews().start(&undo.cgroup, self.orders(&undo.cgroup, jobs, target.lasting()), used)?;
+        let orders = self.orders(&undo.cgroup, jobs, target.lasting());
+        let crew = node.crews().start(&undo.cgroup, held, orders, used)?;
         for hand in crew.hands() {
             hand.begun(node.chaos().clock()).await.map_err(|error| {
                 Error::failed(crew.blame(&format!("{}: {}", of(hand.work()), error.chain())))

@@ -9,6 +9,7 @@ use chaos_core::{Error, Result};
 use super::drain::Draining;
 use super::space::{Space, Wanted, wanted};
 use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Link, Qdisc, is_unknown};
+use crate::node::net::marks::GROUP;
 use crate::node::net::plan::{Active, Branch, Ours, Programs, ROOT, RuleId, Tree, programs};
 
 /// How many packets of no class may wait: HTB takes the number of the device otherwise, which is 32 for an ifb.
@@ -68,6 +69,7 @@ impl Space {
 
     /// First where packets will go, then in one transaction the packets.
     fn carry_out(&mut self, rules: &[Active], wanted: &Wanted, links: &[Link]) -> Result<Programs> {
+        self.presence.show()?;
         for (&number, branches) in &wanted.tree.devices {
             let link = self.device(number)?;
             self.grow(link, branches)?;
@@ -96,7 +98,7 @@ impl Space {
             Some(link) => link.index,
             None => {
                 let alias = self.marks.alias();
-                self.kernel.add_ifb(&name, &alias)?
+                self.kernel.add_ifb(&name, GROUP, &alias)?
             }
         };
         self.links.insert(number, link);

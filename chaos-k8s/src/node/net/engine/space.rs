@@ -10,13 +10,14 @@ use super::drain::Draining;
 use super::place::Place;
 use super::process::{self, Sidings};
 use super::term::Term;
-use crate::node::Namespace;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
 use crate::node::net::plan::{
     Act, Active, Combinations, MAJOR, Meeting, Numbering, Ours, Programs, RuleId, Tree, programs, tree,
 };
+use crate::node::net::presence::Presence;
 use crate::node::net::rule::{Asked, Devices};
+use crate::node::{Namespace, netns};
 
 /// What is in force in a namespace. Nobody else can change the tables, which are owned; devices of ours are compared with what
 /// the kernel lists at each change.
@@ -27,6 +28,7 @@ pub(super) struct Space {
     pub(super) sidings: Sidings,
     pub(super) file: File,
     pub(super) chaos: Chaos,
+    pub(super) presence: Presence,
     pub(super) marks: Marks,
     pub(super) netdev: Table,
     pub(super) inet: Table,
@@ -53,8 +55,12 @@ pub(super) struct Wanted {
 
 impl Space {
     pub(super) fn open(namespace: &Namespace, marks: &Marks) -> Result<Self> {
+        let run = marks.run();
+        let inside = || Ok((Kernel::here()?, Presence::here(run)?));
+        let (kernel, presence) = netns::inside(namespace.file(), inside)?;
         Ok(Self {
-            kernel: Kernel::of(namespace.file())?,
+            kernel,
+            presence,
             sidings: Sidings::default(),
             file: namespace.file().try_clone()?,
             chaos: namespace.node().chaos().clone(),

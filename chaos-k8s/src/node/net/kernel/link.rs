@@ -51,13 +51,28 @@ impl Kernel {
         })
     }
 
-    /// Makes an intermediate functional block, up, with this alias; its number.
-    pub(crate) fn add_ifb(&mut self, name: &str, alias: &str) -> Result<u32> {
+    /// The devices of this group.
+    pub(crate) fn links_of_group(&mut self, group: u32) -> Result<Vec<u32>> {
+        let request = rt_link::Request::new().op_getlink_dump(&Ifinfomsg::default());
+        self.route.list("listing the devices", &request, |(header, attributes)| {
+            let index = u32::try_from(header.ifi_index).ok()?;
+            attributes.get_group().is_ok_and(|found| found == group).then_some(index)
+        })
+    }
+
+    /// Makes an intermediate functional block of this group, up, with this alias; its number.
+    pub(crate) fn add_ifb(&mut self, name: &str, group: u32, alias: &str) -> Result<u32> {
         let what = format!("making the device {name} of kind ifb");
         let (name_, alias) = (c_string(name)?, c_string(alias)?);
         let mut request =
             rt_link::Request::new().set_create().set_excl().op_newlink_do(&Ifinfomsg::default());
-        request.encode().push_ifname(&name_).nested_linkinfo().push_kind(c"ifb").end_nested();
+        request
+            .encode()
+            .push_ifname(&name_)
+            .push_group(group)
+            .nested_linkinfo()
+            .push_kind(c"ifb")
+            .end_nested();
         self.route.ask(&what, &request)?;
         // An alias is not taken at the birth of a device (net/core/rtnetlink.c, `rtnl_create_link`).
         let up = libc::IFF_UP as u32;

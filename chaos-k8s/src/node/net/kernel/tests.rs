@@ -16,11 +16,12 @@ fn in_fresh_namespace(work: impl FnOnce(&mut Kernel) + Send) {
 #[test]
 fn a_tree_of_classes_is_what_was_sent() {
     in_fresh_namespace(|kernel| {
-        let ifb = kernel.add_ifb("chaosabcdef", "chaos:a-run").unwrap();
+        let ifb = kernel.add_ifb("chaosabcdef", 51_717, "chaos:a-run").unwrap();
         let link = kernel.links().unwrap().into_iter().find(|link| link.index == ifb).unwrap();
         assert_eq!(link.kind.as_deref(), Some("ifb"));
         assert_eq!(link.alias.as_deref(), Some("chaos:a-run"));
         assert!(link.is_up);
+        assert_eq!(kernel.links_of_group(51_717).unwrap(), [ifb]);
 
         let root = Handle::new(0xca05, 0);
         let htb = Qdisc { handle: root, parent: Handle::ROOT, kind: Kind::Htb { direct_packets: 10_000 } };
