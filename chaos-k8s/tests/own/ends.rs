@@ -7,7 +7,7 @@ use chaos_core::units::{ms, secs};
 use chaos_k8s::node::net::Netem;
 use chaos_k8s::node::net::own::{NetemFault, Packet, PacketFault, Verdict};
 
-use super::scene::{NEEDS, OTHER, Scene, TARGET, came, ip, numbers, send, tc, wait_until};
+use super::scene::{NEEDS, OTHER, Scene, TARGET, came, in_batches, ip, numbers, send, tc, wait_until};
 use super::support::{Test, through_signals};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -78,7 +78,7 @@ fn replaced() {
     let siding = scene.netem(slow(ms(5)));
     let (sender, receiver) = (scene.sender(), scene.receiver(TARGET));
     let came = std::thread::scope(|scope| {
-        let came = scope.spawn(|| numbers(&sender, &receiver, 3_000, 100));
+        let came = scope.spawn(|| in_batches(&sender, &receiver, (3_000, 250), 100, secs(2)));
         for wait in 0..40 {
             siding.replace(NetemFault::try_new(slow(ms(1 + wait % 5))).unwrap()).unwrap();
             std::thread::sleep(ms(2));
