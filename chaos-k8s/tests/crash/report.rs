@@ -24,8 +24,8 @@ pub(crate) struct Row {
     left: BTreeMap<String, usize>,
     /// Everything had ended before.
     pub(crate) missed: usize,
-    /// It took longer than promised, once.
-    pub(crate) late: usize,
+    /// It took longer than promised, or did not go as it should, and was tried again.
+    pub(crate) again: usize,
 }
 
 impl Row {
@@ -40,11 +40,11 @@ impl Row {
             aborted: Vec::new(),
             left: BTreeMap::new(),
             missed: 0,
-            late: 0,
+            again: 0,
         }
     }
 
-    /// A death, whether the effect was felt at that moment, and for how long after it.
+    /// A death, whether the effect was felt at that moment or too long after it, and for how long.
     pub(crate) fn add(&mut self, signal: Signal, was_felt: bool, took: Option<Duration>, left: Vec<String>) {
         self.tried += 1;
         self.felt += usize::from(was_felt);
@@ -67,7 +67,7 @@ impl Row {
             self.felt.to_string(),
             times(&self.killed),
             times(&self.aborted),
-            self.late.to_string(),
+            self.again.to_string(),
             left.join(", "),
         ]
     }
@@ -109,7 +109,7 @@ pub(crate) fn print() {
         println!("{line}");
     }
     println!(
-        "| fault | dies | moments tried | felt at | gone after SIGKILL, ms: median / max | gone after SIGABRT | late | left before a sweep |"
+        "| fault | dies | moments tried | felt at | gone after SIGKILL, ms: median / max | gone after SIGABRT | tried again | left before a sweep |"
     );
     println!("|---|---|---|---|---|---|---|---|");
     for row in rows.iter() {
