@@ -13,7 +13,7 @@ use crate::cargo::{capture, command, root};
 const GUEST_REQUIRES: &str = "root,nft,netem,tun,cgroup2,ptrace";
 
 /// How long a program may take, once its kernel is up.
-const BOUND: Duration = Duration::from_secs(10 * 60);
+const BOUND: Duration = Duration::from_secs(20 * 60);
 
 /// The same where the processor is emulated.
 const EMULATED_BOUND: Duration = Duration::from_secs(40 * 60);
