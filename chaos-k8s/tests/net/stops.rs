@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
 use chaos_core::{BlastRadius, Fault, Mode, Targets};
-use chaos_k8s::node::net::{self, Bandwidth, Flow, NetRule, Refusal};
+use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::deaths::Injector;
 use crate::scene::{Client, PEER, PORT, Scene, at, read, run, wait_until};
@@ -14,14 +14,19 @@ use crate::support::{Need, Test};
 pub(crate) const TESTS: &[Test] = &[
     ("a_stopped_injector_of_each_kind_is_ended_by_the_kernel", &[Need::Root, Need::Nft], kinds),
     ("a_stopped_injector_of_a_delay_is_ended_by_the_kernel", &[Need::Root, Need::Nft, Need::Netem], delay),
+    (
+        "a_stopped_injector_through_which_packets_go_is_ended_by_the_kernel",
+        &[Need::Root, Need::Nft, Need::Tun],
+        through_it,
+    ),
     ("a_fault_that_is_forgotten_is_over_and_says_so", &[Need::Root, Need::Nft], forgotten),
 ];
 
 /// What the faults are said to last; the engine adds its margin.
-const LASTING: Duration = secs(1);
+const LASTING: Option<Duration> = Some(secs(1));
 
-/// A rule, and whether packets go directly now.
-type Case = (&'static str, NetRule, fn(&Client) -> bool);
+/// A rule, how long it is said to last, and whether packets go directly now.
+type Case = (&'static str, NetRule, Option<Duration>, fn(&Client) -> bool);
 
 fn echoes(client: &Client) -> bool {
     client.one(at(PEER, PORT)).is_some_and(|time| time < ms(20))
@@ -41,15 +46,29 @@ fn kinds() {
     let kbit = net::bandwidth(Bandwidth::kbit(1).unwrap()).burst(100);
     let half = chaos_core::Percent::try_new(100).unwrap();
     all(vec![
-        ("rate", kbit.between(Flow::all()).into_rule(), several),
-        ("partition", net::drop().between(Flow::peer(PEER).unwrap()).into_rule(), echoes),
-        ("loss", net::loss(half).from(Flow::peer(PEER).unwrap()).into_rule(), echoes),
-        ("reset", net::refuse(Refusal::Reset).to(Flow::peer(PEER).unwrap().tcp()).into_rule(), connects),
+        ("rate", kbit.between(Flow::all()).into_rule(), LASTING, several),
+        ("partition", net::drop().between(Flow::peer(PEER).unwrap()).into_rule(), LASTING, echoes),
+        ("loss", net::loss(half).from(Flow::peer(PEER).unwrap()).into_rule(), LASTING, echoes),
+        (
+            "reset",
+            net::refuse(Refusal::Reset).to(Flow::peer(PEER).unwrap().tcp()).into_rule(),
+            LASTING,
+            connects,
+        ),
     ]);
 }
 
 fn delay() {
-    all(vec![("delay", net::delay(ms(60)).between(Flow::all()).into_rule(), echoes)]);
+    all(vec![("delay", net::delay(ms(60)).between(Flow::all()).into_rule(), LASTING, echoes)]);
+}
+
+/// They stand still with it: no longer than 10 s, however long they were said to.
+fn through_it() {
+    let slow = || net::delay(ms(60)).to(Flow::all()).carrier(Carrier::Process).into_rule();
+    all(vec![
+        ("delay through this process", slow(), LASTING, echoes),
+        ("the same, for ten minutes", slow(), Some(secs(600)), echoes),
+    ]);
 }
 
 fn all(cases: Vec<Case>) {
@@ -60,13 +79,13 @@ fn all(cases: Vec<Case>) {
     });
 }
 
-fn stopped((name, rule, is_direct): &Case) {
+fn stopped((name, rule, lasting, is_direct): &Case) {
     let scene = Scene::new();
     let home = tempfile::tempdir().unwrap();
     let client = scene.client().patient(ms(30));
     let is_direct = || scene.target.inside(|| is_direct(&client));
     let before = scene.state();
-    let mut injector = Injector::start(&scene, &home.path().join("ledger"), rule, Some(LASTING));
+    let mut injector = Injector::start(&scene, &home.path().join("ledger"), rule, *lasting);
     injector.stop();
     let deadline = Instant::now() + left(&scene).unwrap();
     while Instant::now() + ms(700) < deadline {

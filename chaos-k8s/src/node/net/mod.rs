@@ -25,7 +25,8 @@
 //!
 //! The process may also be stopped (SIGSTOP), or hang. So each rule is in the table for a time that the kernel's own clock counts:
 //! as long as its fault may last ([`Approved::lasting`](chaos_core::Approved::lasting)); or, for a fault that is held without an
-//! end, a minute from the last word of a thread that says one every 15 s. When the time is over, packets go their own way, with
+//! end, a minute from the last word of a thread of this program; and no longer than 10 s from that word where packets pass this
+//! process. When the time is over, packets go their own way, with
 //! nobody awake, and a look says so. The fault does not come back.
 //!
 //! Where the kernel has no sch_netem, and for faults of your own ([`custom`]), the packets are handed over to this process instead

@@ -1,4 +1,4 @@
-//! [`Beat`]: the thread that keeps rules in force which are held without an end. It sleeps with the process, and they end.
+//! [`Beat`]: the thread whose word keeps rules in force that need one. It stands still with the process, and they end.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
@@ -9,7 +9,7 @@ use chaos_core::{Error, Result};
 use super::term::EVERY;
 use super::{Spaces, lock};
 
-/// At rest until the first such rule; ends with the engine.
+/// At rest until the first rule; ends with the engine.
 #[derive(Debug, Default)]
 pub(super) struct Beat {
     /// Nothing is ever sent: its end is that of the engine.
@@ -39,7 +39,7 @@ fn go_on(spaces: &Weak<Spaces>, end: &Receiver<()>) {
         let all: Vec<_> = lock(&spaces).values().cloned().collect();
         for space in all {
             if let Err(error) = lock(&space).renew() {
-                // Three more come before the kernel ends what was not renewed, and a look says when it has.
+                // Others come before the kernel ends what was not renewed, and a look says when it has.
                 tracing::warn!(target: "chaos", error = %error.chain(), "a network fault that is held was not renewed");
             }
         }

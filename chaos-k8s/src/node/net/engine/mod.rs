@@ -96,10 +96,7 @@ impl Engine {
         rule: &Asked,
         lasting: Option<Duration>,
     ) -> Result<()> {
-        let term = Term::new(lasting);
-        if term.is_renewed() {
-            self.beat.start(&self.spaces)?;
-        }
+        self.beat.start(&self.spaces)?;
         let dropped = Dropped::default();
         let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());
@@ -114,7 +111,7 @@ impl Engine {
                     if given_up.load(Ordering::SeqCst) || lock(&taken_back).contains(&id) {
                         return Err(Error::failed("the inject was given up before it began"));
                     }
-                    space.add(id, &rule, &choice, term.begun())
+                    space.add(id, &rule, &choice, Term::new(lasting, choice.act))
                 })
             })
             .await
@@ -122,13 +119,9 @@ impl Engine {
 
     /// A rule in force may last so long from now on.
     pub(crate) async fn extend(&self, netns: NetnsId, id: RuleId, lasting: Option<Duration>) -> Result<()> {
-        let term = Term::new(lasting);
-        if term.is_renewed() {
-            self.beat.start(&self.spaces)?;
-        }
         let over = || Error::failed("no such rule is in force");
         let space = self.space(netns).ok_or_else(over)?;
-        self.threads.run(move || lock(&space).extend(id, term.begun())).await
+        self.threads.run(move || lock(&space).extend(id, lasting)).await
     }
 
     /// Takes a rule back, and what only it needed, when what waits there has gone on. A namespace without faults is fine.

@@ -10,41 +10,58 @@ use super::space::Space;
 use crate::node::net::kernel::{Batch, is_out};
 use crate::node::net::plan::{Act, RuleId, in_force, in_force_key};
 
-/// So long is a rule that is held without an end in force after the last word.
+/// So long after the last word a rule is in force that is held without an end.
 const HELD: Duration = secs(60);
-/// How often there is such a word.
-pub(super) const EVERY: Duration = secs(15);
+/// The same for one whose packets pass this process, end or no end: while that is stopped, they do not pass.
+const PASSING: Duration = secs(10);
+/// How often is looked who needs a word.
+pub(super) const EVERY: Duration = secs(2);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Term {
     /// None for a rule that is held until it is taken back.
-    lasting: Option<Duration>,
+    ends: Option<Instant>,
+    /// How long it is in force after each word; none for one that needs no word.
+    word: Option<Duration>,
+    /// What the kernel was told.
     until: Instant,
 }
 
 impl Term {
     /// From now on.
-    pub(super) fn new(lasting: Option<Duration>) -> Self {
+    pub(super) fn new(lasting: Option<Duration>, act: Act) -> Self {
         let now = Instant::now();
-        let left = lasting.unwrap_or(HELD);
-        // What cannot be counted is longer than machines run.
-        let until = now.checked_add(left).unwrap_or(now + secs(u64::from(u32::MAX)));
-        Self { lasting, until }
+        let ends = lasting.map(|lasting| after(now, lasting));
+        let word = match (act, lasting) {
+            (Act::Process, _) => Some(PASSING),
+            (_, None) => Some(HELD),
+            (_, Some(_)) => None,
+        };
+        Self { ends, word, until: now }.renewed(now)
     }
 
-    /// The same once more.
-    pub(super) fn begun(self) -> Self {
-        Self::new(self.lasting)
+    /// With one more word.
+    fn renewed(self, now: Instant) -> Self {
+        let word = self.word.map(|word| now + word);
+        let until = self.ends.into_iter().chain(word).min().unwrap_or(now);
+        Self { until, ..self }
     }
 
-    /// Whether it goes on from one word to the next.
-    pub(super) fn is_renewed(self) -> bool {
-        self.lasting.is_none()
+    /// Whether a word now puts off its end; not when that has come.
+    fn wants_word(self, now: Instant) -> bool {
+        let Some(word) = self.word else { return false };
+        let left = self.until.saturating_duration_since(now);
+        !left.is_zero() && left <= word * 3 / 4 && self.renewed(now).until > self.until
     }
 
     fn left(self) -> Option<Duration> {
         self.until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
     }
+}
+
+/// What cannot be counted is longer than machines run.
+fn after(now: Instant, lasting: Duration) -> Instant {
+    now.checked_add(lasting).unwrap_or(now + secs(u64::from(u32::MAX)))
 }
 
 impl Space {
@@ -54,22 +71,21 @@ impl Space {
     }
 
     /// The rule may last so long. One whose time is over stays so.
-    pub(super) fn extend(&mut self, id: RuleId, term: Term) -> Result<()> {
-        self.tell(&[(id, term)]).map_err(|error| match self.terms.get(&id) {
+    pub(super) fn extend(&mut self, id: RuleId, lasting: Option<Duration>) -> Result<()> {
+        let act = self.rules.iter().find(|rule| rule.id == id).map_or(Act::Drop, |rule| rule.act);
+        self.tell(&[(id, Term::new(lasting, act))]).map_err(|error| match self.terms.get(&id) {
             None => Error::failed("no such rule is in force"),
             Some(before) if is_out(&error) || before.left().is_none() => Error::failed(self.why_over(id)),
             Some(_) => error,
         })
     }
 
-    /// Another word for all that go on from one to the next. Whether there are any.
-    pub(super) fn renew(&mut self) -> Result<bool> {
-        let renewed = self.terms.iter().filter(|(_, term)| term.is_renewed());
-        let told: Vec<_> = renewed.clone().filter(|(_, term)| term.left().is_some()).collect();
-        let told: Vec<_> = told.into_iter().map(|(id, term)| (*id, term.begun())).collect();
-        let any = renewed.count() > 0;
-        self.tell(&told)?;
-        Ok(any)
+    /// A word for all that need one.
+    pub(super) fn renew(&mut self) -> Result<()> {
+        let now = Instant::now();
+        let told = self.terms.iter().filter(|(_, term)| term.wants_word(now));
+        let told: Vec<_> = told.map(|(id, term)| (*id, term.renewed(now))).collect();
+        self.tell(&told)
     }
 
     fn tell(&mut self, told: &[(RuleId, Term)]) -> Result<()> {
@@ -88,9 +104,9 @@ impl Space {
 
     /// Why a rule is not in force any more that was not taken back.
     pub(super) fn why_over(&self, id: RuleId) -> String {
-        match self.terms.get(&id) {
-            Some(term) if term.is_renewed() => {
-                format!("this process stood still for {HELD:?}, and the kernel has ended the fault")
+        match self.terms.get(&id).map(|term| (term.word, term.ends)) {
+            Some((Some(word), ends)) if ends.is_none_or(|ends| ends > Instant::now()) => {
+                format!("this process stood still for {word:?}, and the kernel has ended the fault")
             }
             _ => "its deadline has passed, and the kernel has ended it".to_owned(),
         }
@@ -118,33 +134,49 @@ mod tests {
     }
 
     #[test]
+    fn words_come_in_time_and_never_past_the_end() {
+        let now = Instant::now();
+        let ends = Term::new(Some(secs(600)), Act::Drop);
+        assert!(!ends.wants_word(now + secs(500)), "the kernel knows it all");
+        let held = Term::new(None, Act::Drop);
+        assert!(!held.wants_word(now + secs(10)) && held.wants_word(now + secs(16)));
+        assert!(!held.wants_word(now + HELD + secs(1)), "it is over");
+        let passing = Term::new(Some(secs(12)), Act::Process);
+        assert!(passing.left().unwrap() <= PASSING && passing.wants_word(now + secs(4)));
+        let last = passing.renewed(now + secs(9));
+        assert_eq!(last.until, last.ends.unwrap());
+        assert!(!last.wants_word(now + secs(10)), "no word puts off its end");
+        assert!(Term::new(Some(Duration::MAX), Act::Drop).left().unwrap() > HELD);
+    }
+
+    #[test]
     fn a_rule_that_is_held_goes_on_from_word_to_word_and_not_after_a_gap() {
         const GAP: Duration = ms(400);
         netns::in_a_fresh_one(|| {
             let namespace = Node::new(&Chaos::seeded(7)).own_namespace()?;
             let mut space = Space::open(&namespace, &Marks::of(RunId::fresh()))?;
             let (first, second) = (RuleId(1), RuleId(2));
-            let soon = || Term { lasting: None, until: Instant::now() + GAP };
+            let soon = || Term { ends: None, word: Some(HELD), until: Instant::now() + GAP };
             let choice = Choice { act: Act::Drop, words: String::new() };
             space.add(first, &at_loopback(), &choice, soon())?;
-            assert!(space.renew()?, "one is held");
+            space.renew()?;
             space.add(second, &at_loopback(), &choice, soon())?;
-            space.add(RuleId(3), &at_loopback(), &choice, Term::new(Some(secs(600))))?;
+            space.add(RuleId(3), &at_loopback(), &choice, Term::new(Some(secs(600)), Act::Drop))?;
             sleep(GAP * 2);
             assert!(space.look(first)?.unwrap().in_force);
             let over = space.look(second)?.unwrap();
             assert!(!over.in_force && over.detail.contains("stood still"), "{over:?}");
             // It is over, and no word brings it back; the others are not disturbed.
-            assert!(space.renew()?);
+            space.renew()?;
             assert!(!space.look(second)?.unwrap().in_force);
-            let error = space.extend(second, Term::new(Some(secs(5)))).unwrap_err();
+            let error = space.extend(second, Some(secs(5))).unwrap_err();
             assert!(error.to_string().contains("stood still"), "{error}");
             space.remove(second)?;
             assert!(space.look(first)?.unwrap().in_force);
             space.remove(first)?;
-            assert!(!space.renew()?, "one is left, with an end of its own");
+            space.renew()?;
             assert!(space.look(RuleId(3))?.unwrap().in_force);
-            assert!(space.extend(RuleId(9), Term::new(None)).is_err());
+            assert!(space.extend(RuleId(9), None).is_err());
             space.remove(RuleId(3)).map(drop)
         });
     }

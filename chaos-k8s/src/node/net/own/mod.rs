@@ -56,7 +56,8 @@
 //!   as it comes back. On their way out, chains of others at the device's egress hook do.
 //! - A mark, a priority or a time to send that the sender gave a packet is lost on the way (`SO_MARK`, `SO_PRIORITY`,
 //!   `SO_TXTIME`). Ours is taken off again in the table.
-//! - While this process is stopped (SIGSTOP), nothing passes; when it dies, what it held is lost.
+//! - While this process is stopped (SIGSTOP), nothing passes, until the kernel sends nothing here any more: 10 s later, in faults
+//!   of the engine. When it dies, what it held is lost.
 //! - Behind a trunk port, where the frames of VLANs are met at the port itself, faults after the first do not find their packets: name the
 //!   VLAN's device.
 //! - What it costs is in [`Figures`], and more with each further fault that meets the same packets.
