@@ -61,27 +61,22 @@ fn unreadable(what: &str, path: &Path, err: io::Error) -> Error {
     Error::refused(text).with_source(err)
 }
 
-/// `/dev/fuse`, opened, and the right to mount.
+/// The right to mount, and `/dev/fuse`, opened. The right comes first: without it nothing that is said of the device helps.
 pub(super) fn device() -> Result<File> {
-    let device = match rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
-        Ok(device) => File::from(device),
-        Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => {
-            return Err(Error::refused(
-                "there is no /dev/fuse: load the kernel module fuse, or give the container the device",
-            ));
-        }
-        Err(err) => {
-            return Err(Error::refused(
-                "/dev/fuse cannot be opened: run as root, or give the container the device",
-            )
-            .with_source(err));
-        }
-    };
     let rights = capabilities(None).map_err(io::Error::from)?;
     if !rights.effective.contains(CapabilitySet::SYS_ADMIN) {
         return Err(Error::refused(
             "mounting needs the capability CAP_SYS_ADMIN: run as root, or in a user and mount namespace of your own",
         ));
     }
-    Ok(device)
+    match rustix::fs::open("/dev/fuse", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(device) => Ok(File::from(device)),
+        Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => Err(Error::refused(
+            "there is no /dev/fuse: load the kernel module fuse, or give the container the device",
+        )),
+        Err(err) => {
+            Err(Error::refused("/dev/fuse cannot be opened: run as root, or give the container the device")
+                .with_source(err))
+        }
+    }
 }
