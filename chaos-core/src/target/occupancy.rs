@@ -86,12 +86,12 @@ impl Occupancy {
                 None => eligible.push((self.dice.stream(&["target", T::UNIT, &id]).draw(0), id, target)),
             }
         }
-        if eligible.is_empty() && !protected.is_empty() {
-            return Err(Error::refused(format!(
-                "all {} selected {}s are protected",
-                protected.len(),
-                T::UNIT
-            )));
+        if let ([(first, reason), more @ ..], true) = (protected.as_slice(), eligible.is_empty()) {
+            let name = first.name();
+            return Err(Error::refused(match more.len() {
+                0 => format!("the one selected {}, {name}, is protected: {reason}", T::UNIT),
+                more => format!("all {} selected {}s are protected: {name}: {reason}", more + 1, T::UNIT),
+            }));
         }
         if eligible.is_empty() {
             return Err(Error::refused(format!("the selection has no {} in it", T::UNIT)));
