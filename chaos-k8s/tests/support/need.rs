@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Tcx,
     /// The right to trace the processes of others: CAP_SYS_PTRACE.
     Ptrace,
+    /// A Kubernetes API server to do anything to: the kubeconfig that `CHAOS_KUBECONFIG` names.
+    Api,
     /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
     TimeNamespaces,
 }
@@ -44,6 +46,7 @@ impl Need {
             Self::Tun => "tun",
             Self::Tcx => "tcx",
             Self::Ptrace => "ptrace",
+            Self::Api => "api",
             Self::TimeNamespaces => "timens",
         }
     }
@@ -76,6 +79,12 @@ impl Need {
             }
             Self::Tcx => cap(Capability::CAP_BPF),
             Self::Ptrace => cap(Capability::CAP_SYS_PTRACE),
+            Self::Api => {
+                let named = std::env::var_os("CHAOS_KUBECONFIG");
+                named
+                    .is_none()
+                    .then(|| "no CHAOS_KUBECONFIG names the kubeconfig of a test cluster".to_owned())
+            }
             Self::TimeNamespaces => {
                 let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
                 if there { cap(Capability::CAP_SYS_TIME) } else { Some("no time namespaces".to_owned()) }

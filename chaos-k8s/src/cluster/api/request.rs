@@ -1,0 +1,182 @@
+//! [`Request`]: one call of the API, with the right that it takes.
+
+use http::Method;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use serde_json::Value;
+
+use super::kind::Kind;
+use super::meta::ObjectRef;
+use super::trouble::Trouble;
+use crate::cluster::rights::Right;
+use chaos_core::Error;
+
+/// One call of the API. All that changes something is conditional, on a UID, a version or a free name: so it may be sent
+/// again when the answer was lost.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(super) right: Right,
+    method: Method,
+    path: String,
+    query: Vec<(&'static str, String)>,
+    accept: &'static str,
+    body: Option<(&'static str, Vec<u8>)>,
+}
+
+const JSON: &str = "application/json";
+/// RFC 7396: null takes away, lists are replaced whole.
+const MERGE: &str = "application/merge-patch+json";
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+impl Request {
+    fn to(verb: &'static str, method: Method, kind: Kind, namespace: Option<&str>) -> Self {
+        let right = Right::new(verb, kind, namespace);
+        let path = kind.path(namespace);
+        Self { right, method, path, query: Vec::new(), accept: JSON, body: None }
+    }
+
+    fn to_object(verb: &'static str, method: Method, object: &ObjectRef) -> Self {
+        Self::to(verb, method, object.kind, object.namespace()).segment(&object.name)
+    }
+
+    pub(crate) fn get(kind: Kind, namespace: Option<&str>, name: &str) -> Self {
+        Self::to("get", Method::GET, kind, namespace).segment(name)
+    }
+
+    /// Asks for the group of a kind: everybody may.
+    pub(super) fn group(kind: Kind) -> Self {
+        let path = format!("/apis/{}", kind.api_version());
+        Self { path, ..Self::to("get", Method::GET, kind, None) }
+    }
+
+    pub(crate) fn list(kind: Kind, namespace: Option<&str>) -> Self {
+        Self::to("list", Method::GET, kind, namespace)
+    }
+
+    pub(crate) fn create(kind: Kind, namespace: Option<&str>, body: &Value) -> Self {
+        Self::to("create", Method::POST, kind, namespace).body(JSON, body)
+    }
+
+    pub(crate) fn patch(object: &ObjectRef, body: &Value) -> Self {
+        Self::to_object("patch", Method::PATCH, object).body(MERGE, body)
+    }
+
+    /// The object with this UID, or nothing.
+    pub(crate) fn delete(object: &ObjectRef, grace_seconds: Option<u32>) -> Self {
+        let body = delete_options(&object.uid, grace_seconds);
+        Self::to_object("delete", Method::DELETE, object).body(JSON, &body)
+    }
+
+    /// The object with this UID and in this version, or nothing.
+    pub(crate) fn delete_version(object: &ObjectRef, version: &Value) -> Self {
+        let mut body = delete_options(&object.uid, None);
+        body["preconditions"]["resourceVersion"] = version.clone();
+        Self::to_object("delete", Method::DELETE, object).body(JSON, &body)
+    }
+
+    /// Asks for an eviction of the pod with this UID. Written here because kube 2's own sends `delete_options`, which the
+    /// API server ignores, and with it the UID.
+    pub(crate) fn evict(pod: &ObjectRef, grace_seconds: Option<u32>) -> Self {
+        let body = serde_json::json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod.name, "namespace": pod.namespace},
+            "deleteOptions": delete_options(&pod.uid, grace_seconds),
+        });
+        Self::to_object("create", Method::POST, pod).subresource("eviction").body(JSON, &body)
+    }
+
+    pub(crate) fn patch_scale(object: &ObjectRef, body: &Value) -> Self {
+        let patch = Self::to_object("patch", Method::PATCH, object).subresource("scale");
+        patch.body(MERGE, body)
+    }
+
+    fn subresource(mut self, name: &'static str) -> Self {
+        self.right = self.right.on(name);
+        self.segment(name)
+    }
+
+    fn segment(mut self, name: &str) -> Self {
+        self.path.push('/');
+        self.path.push_str(name);
+        self
+    }
+
+    fn body(mut self, content_type: &'static str, body: &Value) -> Self {
+        self.body = Some((content_type, body.to_string().into_bytes()));
+        self
+    }
+
+    pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((key, value.into()));
+        self
+    }
+
+    /// Asks for the metadata alone.
+    pub(super) fn metadata_only(mut self) -> Self {
+        self.accept = METADATA;
+        self
+    }
+
+    pub(super) fn to_http(&self) -> Result<http::Request<kube::client::Body>, Trouble> {
+        // Names come from users, from ledgers and from annotations: whatever they hold, a path leads nowhere else.
+        let is_safe = |segment: &str| {
+            !segment.is_empty()
+                && !matches!(segment, "." | "..")
+                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte))
+        };
+        if !self.path.split('/').skip(1).all(is_safe) {
+            let error = Error::invalid(format!("{:?} is not a name of an object", self.path));
+            return Err(Trouble::Failed(error));
+        }
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let query = query.extend_pairs(&self.query).finish();
+        let uri = if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) };
+        let builder =
+            http::Request::builder().method(self.method.clone()).uri(uri).header(ACCEPT, self.accept);
+        let request = match &self.body {
+            None => builder.body(kube::client::Body::empty()),
+            Some((content_type, body)) => {
+                builder.header(CONTENT_TYPE, *content_type).body(body.clone().into())
+            }
+        };
+        request.map_err(|error| {
+            Trouble::Failed(Error::invalid("a request could not be built").with_source(error))
+        })
+    }
+}
+
+fn delete_options(uid: &str, grace_seconds: Option<u32>) -> Value {
+    let mut options = serde_json::json!({
+        "apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid},
+    });
+    if let Some(seconds) = grace_seconds {
+        options["gracePeriodSeconds"] = seconds.into();
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_object_and_nowhere_else() {
+        let ok = Request::get(Kind::POD, Some("shop"), "cart-0").to_http().unwrap();
+        assert_eq!(ok.uri(), "/api/v1/namespaces/shop/pods/cart-0");
+        for name in ["", ".", "..", "a/b", "a?b", "a#b", "a%2fb", "a b", "a\nb", "ä"] {
+            assert!(Request::get(Kind::POD, Some("shop"), name).to_http().is_err(), "{name:?}");
+            assert!(Request::list(Kind::POD, Some(name)).to_http().is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_eviction_carries_its_options_under_the_name_that_the_server_reads() {
+        let pod = ObjectRef::new(Kind::POD, Some("shop"), "cart-0", "u1");
+        let request = Request::evict(&pod, Some(3));
+        assert_eq!(request.right.to_string(), "create pods/eviction in namespace shop");
+        let (_, body) = request.body.unwrap();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["deleteOptions"]["preconditions"]["uid"], "u1");
+        assert_eq!(body["deleteOptions"]["gracePeriodSeconds"], 3);
+    }
+}

@@ -1,0 +1,191 @@
+//! [`Cluster`]: the handle to a cluster.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chaos_core::ledger::RunId;
+use chaos_core::units::secs;
+use chaos_core::{Error, Result, Undos};
+
+use super::api::Api;
+use super::mark::{Deadline, Release};
+use super::nodes::{Drained, Drains, NodeBack};
+use super::pods::Rejoin;
+use super::protect::Protection;
+use super::rights::Answers;
+use super::select::{Nodes, PodSelector, Pods, WorkloadKind, Workloads};
+use super::target::Service;
+
+/// How long faults last at the most, where nothing else is said.
+const LONGEST: Duration = secs(3600);
+
+/// A cluster, as one program uses it. Cheap to clone; clones share the connection.
+///
+/// ```no_run
+/// # async fn example() -> chaos_core::Result<()> {
+/// use chaos_k8s::Cluster;
+/// let cluster = Cluster::connect().await?;
+/// let carts = cluster.pods().in_namespace("shop").label("app", "cart")?;
+/// let undos = cluster.undos()?;                       // for the ledger, the sweep and the guardian
+/// # let _ = (carts, undos);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    api: Api,
+    run: RunId,
+    answers: Answers,
+    drains: Drains,
+    itself: Option<(String, String)>,
+}
+
+#[derive(Debug, Clone)]
+struct Settings {
+    protection: Protection,
+    longest: Duration,
+}
+
+impl Cluster {
+    /// The cluster that `kubectl` would speak to (`KUBECONFIG`, `~/.kube/config`), or the one that this program runs in.
+    ///
+    /// # Errors
+    /// No configuration, or one that cannot be used. Nothing is asked of the API server yet.
+    pub async fn connect() -> Result<Self> {
+        let client = kube::Client::try_default().await.map_err(|error| {
+            let text =
+                "there is no cluster to connect to: set KUBECONFIG, or run inside one with a service account";
+            Error::refused(text).with_source(error)
+        })?;
+        Ok(Self::new(client))
+    }
+
+    /// The cluster behind `client`: of a configuration of your own, or a [test's](super::testing).
+    pub fn new(client: kube::Client) -> Self {
+        let shared = Shared {
+            api: Api::new(client),
+            run: RunId::fresh(),
+            answers: Answers::default(),
+            drains: Drains::default(),
+            itself: own_pod(),
+        };
+        let settings = Settings { protection: Protection::standard(), longest: LONGEST };
+        Self { shared: Arc::new(shared), settings: Arc::new(settings) }
+    }
+
+    /// The same with another protection.
+    #[must_use]
+    pub fn protecting(mut self, protection: Protection) -> Self {
+        Arc::make_mut(&mut self.settings).protection = protection;
+        self
+    }
+
+    /// The same, with faults that last no longer than this: an hour unless said otherwise. It stands on everything that a
+    /// fault changes, and past it any [sweep](Cluster::sweep) puts that back. An experiment's own duration must be shorter.
+    ///
+    /// # Errors
+    /// Less than a second, or more than a week.
+    pub fn lasting_at_most(mut self, duration: Duration) -> Result<Self> {
+        if !(secs(1)..=secs(7 * 86_400)).contains(&duration) {
+            return Err(Error::invalid(format!(
+                "faults that last at most {duration:?} are not in 1s..=7days"
+            )));
+        }
+        Arc::make_mut(&mut self.settings).longest = duration;
+        Ok(self)
+    }
+
+    /// Pods, to be narrowed down.
+    pub fn pods(&self) -> Pods {
+        Pods::new(self, PodSelector::default())
+    }
+
+    /// Pods, as data says.
+    ///
+    /// # Errors
+    /// As [`PodSelector::check`].
+    pub fn pods_by(&self, selector: PodSelector) -> Result<Pods> {
+        selector.check()?;
+        Ok(Pods::new(self, selector))
+    }
+
+    /// Nodes, to be narrowed down.
+    pub fn nodes(&self) -> Nodes {
+        Nodes::new(self)
+    }
+
+    /// Deployments or other things that make pods, to be narrowed down.
+    pub fn workloads(&self, kind: WorkloadKind) -> Workloads {
+        Workloads::new(self, kind)
+    }
+
+    /// A service by name. It is looked up when a fault is planned.
+    pub fn service(&self, namespace: impl Into<String>, name: impl Into<String>) -> Service {
+        Service::new(self, namespace.into(), name.into())
+    }
+
+    /// Every kind of undo that faults through the API leave in a ledger, for [`Ledger::open`](chaos_core::Ledger::open), a
+    /// sweep and a guardian.
+    ///
+    /// # Errors
+    /// None, as long as no two kinds are called the same.
+    pub fn undos(&self) -> Result<Undos> {
+        Undos::none()
+            .with::<Release>(self.clone())?
+            .with::<Rejoin>(self.clone())?
+            .with::<Drained>(self.clone())?
+            .with::<NodeBack>(self.clone())
+    }
+
+    /// The name of this handle's marks.
+    pub fn run(&self) -> RunId {
+        self.shared.run
+    }
+
+    /// How many requests were sent to the API server so far.
+    pub fn requests(&self) -> u64 {
+        self.shared.api.sent()
+    }
+
+    pub(crate) fn api(&self) -> &Api {
+        &self.shared.api
+    }
+
+    pub(crate) fn protection(&self) -> &Protection {
+        &self.settings.protection
+    }
+
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.shared.answers
+    }
+
+    pub(crate) fn drains(&self) -> &Drains {
+        &self.shared.drains
+    }
+
+    /// When a fault that begins now has to be over.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(self.settings.longest)
+    }
+
+    /// The pod that this program runs in, as (namespace, name).
+    pub(crate) fn itself(&self) -> Option<(&str, &str)> {
+        let (namespace, name) = self.shared.itself.as_ref()?;
+        Some((namespace, name))
+    }
+}
+
+/// The pod that this program runs in, if it does: its host name is the pod's, and its service account lies in its
+/// namespace.
+fn own_pod() -> Option<(String, String)> {
+    let namespace =
+        std::fs::read_to_string("/var/run/secrets/kubernetes.io/serviceaccount/namespace").ok()?;
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some((namespace.trim().to_owned(), name.trim().to_owned()))
+}

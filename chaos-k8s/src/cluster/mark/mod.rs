@@ -1,0 +1,29 @@
+//! What our faults write on objects: who has hold of what, until when, and what was found.
+//!
+//! `kubectl get pods -A -l chaos-sdk.dev/under-fault` shows what is under fault; the annotation says by what. It is written
+//! in the same request as the effect, under the version that was read, so two runs never lose each other's marks.
+
+mod claim;
+mod deadline;
+mod field;
+mod held;
+mod undo;
+
+pub(crate) use claim::Grip;
+pub(crate) use deadline::Deadline;
+pub(crate) use field::Field;
+pub(crate) use held::{Claim, Fields, Held};
+pub use undo::Release;
+
+/// On everything that a fault changed or made, while it is in force.
+pub(crate) const UNDER_FAULT: &str = "chaos-sdk.dev/under-fault";
+/// The faults that have hold of an object, as data.
+pub(crate) const FAULTS: &str = "chaos-sdk.dev/faults";
+/// On what a run made, with its name.
+pub(crate) const RUN: &str = "chaos-sdk.dev/run";
+/// On pods, nodes and workloads: whether they may be hit.
+pub(crate) const ALLOW: &str = "chaos-sdk.dev/allow";
+/// On what works for us: agents and guardians.
+pub(crate) const AGENT: &str = "chaos-sdk.dev/agent";
+/// On an object for a moment, with the claim that is not to come any more: see [`Grip::release`].
+pub(crate) const FENCE: &str = "chaos-sdk.dev/fence";
