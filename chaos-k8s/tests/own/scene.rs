@@ -198,7 +198,7 @@ pub(crate) fn in_batches(
     receiver.set_read_timeout(Some(ms(5))).unwrap();
     let has_come = |sent: u32| {
         let (came, when) = &*seen.lock().unwrap();
-        let near = came.iter().rev().take(batch as usize).any(|number| number + LAST >= sent);
+        let near = came.iter().rev().take(batch as usize).any(|number: &u32| number + LAST >= sent);
         came.len() == sent as usize || when.elapsed() > if near { pause } else { secs(1) }
     };
     std::thread::scope(|scope| {
