@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chaos_core::injection::MARGIN;
 use chaos_core::ledger::RunId;
+use chaos_core::units::duration::brief;
 use chaos_core::units::secs;
 use chaos_core::{Error, Result, Undos};
 
@@ -86,8 +88,9 @@ impl Cluster {
         self
     }
 
-    /// The same, with faults that last no longer than this: an hour unless said otherwise. It stands on everything that a
-    /// fault changes, and past it any [sweep](Cluster::sweep) puts that back. An experiment's own duration must be shorter.
+    /// The same, with faults that last no longer than this: an hour unless said otherwise. An experiment that lasts longer
+    /// is refused. How long a fault lasts stands on everything that it changes, and past that any [sweep](Cluster::sweep)
+    /// puts it back; one that is held until it is taken back has this long.
     ///
     /// # Errors
     /// Less than a second, or more than a week.
@@ -169,9 +172,18 @@ impl Cluster {
         &self.shared.drains
     }
 
-    /// When a fault that begins now has to be over.
-    pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(self.settings.longest)
+    /// When a fault that begins now and lasts `lasting` has to be over; at the latest, where nothing says how long.
+    pub(crate) fn deadline(&self, lasting: Option<Duration>) -> Result<Deadline> {
+        let longest = self.settings.longest;
+        match lasting {
+            None => Ok(Deadline::after(longest)),
+            Some(lasting) if lasting <= longest.saturating_add(MARGIN) => Ok(Deadline::after(lasting)),
+            Some(lasting) => Err(Error::refused(format!(
+                "faults of this cluster last at most {}, and this one is to last {}: say `lasting_at_most`",
+                brief(longest),
+                brief(lasting.saturating_sub(MARGIN))
+            ))),
+        }
     }
 
     /// The pod that this program runs in, as (namespace, name).

@@ -29,6 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("effects_drain_gives_up", &[], drain_gives_up),
     ("effects_delete_node", &[], delete_node),
     ("effects_caps_round_down", &[], caps_round_down),
+    ("effects_deadlines", &[], deadlines),
 ];
 
 pub(crate) async fn begin(
@@ -511,5 +512,46 @@ fn caps_round_down() {
         failed.revert().await.unwrap();
         let listed: Vec<String> = carts(&cluster).select().await.unwrap().iter().map(Target::name).collect();
         assert_eq!(listed.len(), 7);
+    });
+}
+
+/// How long a fault may last stands on what it changes, and follows an extension.
+fn deadlines() {
+    paused(async {
+        let api = shop(1);
+        let until = |api: &FakeApi| -> std::time::SystemTime {
+            let pod = api.get("pods", "shop", "cart-5d-0").unwrap();
+            let faults = pod["metadata"]["annotations"]["chaos-sdk.dev/faults"].as_str().unwrap().to_owned();
+            let faults: Value = serde_json::from_str(&faults).unwrap();
+            humantime::parse_rfc3339(faults["claims"][0]["until"].as_str().unwrap()).unwrap()
+        };
+        let in_about = |then: std::time::SystemTime, seconds: u64| {
+            let left = then.duration_since(std::time::SystemTime::now()).unwrap().as_secs();
+            assert!(
+                (seconds.saturating_sub(60)..=seconds + 8).contains(&left),
+                "{left} s, and {seconds} were meant"
+            );
+        };
+        let cluster = api.cluster().lasting_at_most(secs(7200)).unwrap();
+        let held = begin(&cluster, pods::fail().on(carts(&cluster), Mode::ALL)).await.unwrap();
+        in_about(until(&api), 7200);
+        held.revert().await.unwrap();
+        let lasting = pods::fail().on(carts(&cluster), Mode::ALL).lasting(secs(600));
+        let held = begin(&cluster, lasting).await.unwrap();
+        in_about(until(&api), 600);
+        held.extend(secs(1200)).await.unwrap();
+        in_about(until(&api), 1200);
+        let error = held.extend(secs(7300)).await.unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("at most 7200s"), "{error}");
+        let _ = api.cluster().sweep().also_of_live_runs().await.unwrap();
+        let error = held.extend(secs(1200)).await.unwrap_err();
+        assert!(error.to_string().contains("taken back already"), "{error}");
+        held.revert().await.unwrap();
+
+        let before = api.state();
+        let too_long = pods::fail().on(carts(&cluster), Mode::ALL).lasting(secs(7300));
+        let error = begin(&cluster, too_long).await.unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("lasting_at_most"), "{error}");
+        assert_eq!(api.state(), before);
     });
 }

@@ -8,6 +8,7 @@ use chaos_core::{Error, Result};
 use serde_json::{Value, json};
 
 use super::FENCE;
+use super::deadline::Deadline;
 use super::field::Field;
 use super::held::{Claim, Fields, Held};
 use crate::cluster::Cluster;
@@ -97,6 +98,24 @@ impl Grip<'_> {
             }
         });
         released.await.map(drop)
+    }
+
+    /// Writes down that the claim lasts until then. An object that is gone needs nothing.
+    pub(crate) async fn prolong(&self, id: RunId, until: Deadline) -> Result<()> {
+        if self.look().await?.is_some_and(|(_, held)| held.claim(id).is_none()) {
+            return Err(Error::failed(format!("{}: this fault was taken back already", self.object)));
+        }
+        let prolonged = self.change(|object, held| {
+            let mut held = held.clone();
+            match held.claims.iter_mut().find(|claim| claim.id == id && claim.until != until) {
+                None => Step::Done,
+                Some(claim) => {
+                    claim.until = until;
+                    patch(object, &held, &Fields::new(), Then::Done)
+                }
+            }
+        });
+        prolonged.await.map(drop)
     }
 
     /// That nothing which was to be done to the object as it was can be done any more. False where it is gone.

@@ -1,5 +1,7 @@
 //! [`Release`]: the undo of every fault that changes an object.
 
+use std::time::Duration;
+
 use chaos_core::ledger::RunId;
 use chaos_core::{Error, Observed, Result, Undo};
 use serde::{Deserialize, Serialize};
@@ -46,15 +48,22 @@ impl Release {
             id: RunId::fresh(),
             run: cluster.run(),
             fault: fault.to_owned(),
-            until: cluster.deadline(),
+            until: cluster.deadline(None)?,
             wants,
         };
         Ok((now, Self { object: object.clone(), claim, found }))
     }
 
-    /// Makes it so. An object that is gone meanwhile needs nothing: a look says so.
-    pub(crate) async fn take(&self, cluster: &Cluster) -> Result<()> {
-        self.grip(cluster).take(&self.claim).await.map(drop)
+    /// Makes it so, for `lasting`. An object that is gone meanwhile needs nothing: a look says so.
+    pub(crate) async fn take(&self, cluster: &Cluster, lasting: Option<Duration>) -> Result<()> {
+        let claim = Claim { until: cluster.deadline(lasting)?, ..self.claim.clone() };
+        self.grip(cluster).take(&claim).await.map(drop)
+    }
+
+    /// It may last this long from here on.
+    pub(crate) async fn extend(&self, cluster: &Cluster, lasting: Option<Duration>) -> Result<()> {
+        let until = cluster.deadline(lasting)?;
+        self.grip(cluster).prolong(self.claim.id, until).await
     }
 
     /// Whether this fault has hold of the object and its fields are what it wants; `None` where the object is gone.

@@ -147,11 +147,15 @@ impl Fault for Drain {
     }
 
     async fn inject(&self, node: &Approved<ClusterNode>, undo: &Drained) -> Result<()> {
-        undo.cordon.take(node.cluster()).await?;
+        undo.cordon.take(node.cluster(), node.lasting()).await?;
         let first_round = task::start(node, undo.cordon.claim.id, self.within);
         // Longer than that, it goes on behind us, and the looks say how far it is.
         let _ = node.cluster().api().clock().timeout(FIRST_ROUND, first_round).await;
         Ok(())
+    }
+
+    async fn extend(&self, node: &Approved<ClusterNode>, undo: &Drained) -> Result<()> {
+        undo.cordon.extend(node.cluster(), node.lasting()).await
     }
 
     async fn observe(&self, node: &ClusterNode, undo: &Drained) -> Result<Observed> {

@@ -153,7 +153,11 @@ impl Fault for Taint {
     }
 
     async fn inject(&self, node: &Approved<ClusterNode>, undo: &Release) -> Result<()> {
-        undo.take(node.cluster()).await
+        undo.take(node.cluster(), node.lasting()).await
+    }
+
+    async fn extend(&self, node: &Approved<ClusterNode>, undo: &Release) -> Result<()> {
+        undo.extend(node.cluster(), node.lasting()).await
     }
 
     async fn observe(&self, node: &ClusterNode, undo: &Release) -> Result<Observed> {

@@ -76,7 +76,11 @@ impl Fault for Fail {
     }
 
     async fn inject(&self, pod: &Approved<Pod>, undo: &Release) -> Result<()> {
-        undo.take(pod.cluster()).await
+        undo.take(pod.cluster(), pod.lasting()).await
+    }
+
+    async fn extend(&self, pod: &Approved<Pod>, undo: &Release) -> Result<()> {
+        undo.extend(pod.cluster(), pod.lasting()).await
     }
 
     async fn observe(&self, pod: &Pod, undo: &Release) -> Result<Observed> {

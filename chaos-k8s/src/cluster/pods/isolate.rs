@@ -235,6 +235,7 @@ impl Fault for Isolate {
 
     async fn inject(&self, pod: &Approved<Pod>, undo: &Rejoin) -> Result<()> {
         let label = format!("chaos-sdk.dev/isolated-{}", undo.pod.claim.id);
+        // The longest that may be: without the label that the pod gets it selects nothing.
         let policy = undo.policy(&spec(&label, self.ways, &self.nets));
         let request = Request::create(Kind::NETWORK_POLICY, Some(pod.namespace()), &policy);
         let created: Result<Value, _> = pod.cluster().api().send(request).await;
@@ -244,7 +245,11 @@ impl Fault for Isolate {
             Err(trouble) => return Err(trouble.into()),
             Ok(_) => {}
         }
-        undo.pod.take(pod.cluster()).await
+        undo.pod.take(pod.cluster(), pod.lasting()).await
+    }
+
+    async fn extend(&self, pod: &Approved<Pod>, undo: &Rejoin) -> Result<()> {
+        undo.pod.extend(pod.cluster(), pod.lasting()).await
     }
 
     async fn observe(&self, pod: &Pod, undo: &Rejoin) -> Result<Observed> {

@@ -105,7 +105,11 @@ impl Fault for LeaveService {
     }
 
     async fn inject(&self, pod: &Approved<Pod>, undo: &Release) -> Result<()> {
-        undo.take(pod.cluster()).await
+        undo.take(pod.cluster(), pod.lasting()).await
+    }
+
+    async fn extend(&self, pod: &Approved<Pod>, undo: &Release) -> Result<()> {
+        undo.extend(pod.cluster(), pod.lasting()).await
     }
 
     async fn observe(&self, pod: &Pod, undo: &Release) -> Result<Observed> {

@@ -42,7 +42,7 @@ async fn look_for_end(pod: &Pod) -> chaos_core::Result<Option<&'static str>> {
     })
 }
 
-/// The name of a pod and what is wrong with it, for plans.
+/// A period of grace in words, for plans.
 fn grace_text(grace: Option<u32>) -> String {
     match grace {
         None => "its own grace period".to_owned(),

@@ -104,7 +104,11 @@ impl Fault for Scale {
     }
 
     async fn inject(&self, workload: &Approved<Workload>, undo: &Release) -> Result<()> {
-        undo.take(workload.cluster()).await
+        undo.take(workload.cluster(), workload.lasting()).await
+    }
+
+    async fn extend(&self, workload: &Approved<Workload>, undo: &Release) -> Result<()> {
+        undo.extend(workload.cluster(), workload.lasting()).await
     }
 
     async fn observe(&self, workload: &Workload, undo: &Release) -> Result<Observed> {
