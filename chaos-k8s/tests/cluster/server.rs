@@ -10,6 +10,8 @@ use chaos_k8s::cluster::testing::FakeApi;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::support::need::kubeconfig;
+
 /// An API server, with a namespace and names that belong to one test.
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -39,7 +41,7 @@ impl Server {
         Self::new(FakeApi::new().client()).await
     }
 
-    /// The one that `CHAOS_KUBECONFIG` names.
+    /// The one that is there for tests.
     pub(crate) async fn real() -> Self {
         Self::new(Client::try_from(config().await).unwrap()).await
     }
@@ -126,7 +128,7 @@ impl Server {
 }
 
 async fn config() -> Config {
-    let path = std::env::var_os("CHAOS_KUBECONFIG").unwrap();
+    let path = kubeconfig().unwrap();
     let config = Kubeconfig::read_from(path).unwrap();
     Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap()
 }

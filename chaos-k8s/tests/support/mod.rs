@@ -15,7 +15,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
-mod need;
+pub(crate) mod need;
 mod scratch;
 
 use std::process::ExitCode;

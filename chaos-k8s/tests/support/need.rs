@@ -1,5 +1,6 @@
 //! [`Need`]: what a machine must have for a test, found out without the engines, which are what is tested.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 
 use caps::{CapSet, Capability};
@@ -29,10 +30,17 @@ pub(crate) enum Need {
     Tcx,
     /// The right to trace the processes of others: CAP_SYS_PTRACE.
     Ptrace,
-    /// A Kubernetes API server to do anything to: the kubeconfig that `CHAOS_KUBECONFIG` names.
+    /// A Kubernetes API server to do anything to; see [`kubeconfig`].
     Api,
     /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
     TimeNamespaces,
+}
+
+/// The kubeconfig of a cluster that is there for tests: the one that `CHAOS_KUBECONFIG` names, or the testbed's. KUBECONFIG
+/// alone may name a cluster that somebody needs.
+pub(crate) fn kubeconfig() -> Option<OsString> {
+    let of_testbed = || std::env::var_os("TESTBED_NAME").and_then(|_| std::env::var_os("KUBECONFIG"));
+    std::env::var_os("CHAOS_KUBECONFIG").or_else(of_testbed)
 }
 
 impl Need {
@@ -79,12 +87,9 @@ impl Need {
             }
             Self::Tcx => cap(Capability::CAP_BPF),
             Self::Ptrace => cap(Capability::CAP_SYS_PTRACE),
-            Self::Api => {
-                let named = std::env::var_os("CHAOS_KUBECONFIG");
-                named
-                    .is_none()
-                    .then(|| "no CHAOS_KUBECONFIG names the kubeconfig of a test cluster".to_owned())
-            }
+            Self::Api => kubeconfig()
+                .is_none()
+                .then(|| "no CHAOS_KUBECONFIG names the kubeconfig of a test cluster".to_owned()),
             Self::TimeNamespaces => {
                 let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
                 if there { cap(Capability::CAP_SYS_TIME) } else { Some("no time namespaces".to_owned()) }
