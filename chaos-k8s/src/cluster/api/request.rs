@@ -20,6 +20,8 @@ pub(crate) struct Request {
     query: Vec<(&'static str, String)>,
     accept: &'static str,
     body: Option<(&'static str, Vec<u8>)>,
+    /// The first name in the path that is none.
+    wrong: Option<String>,
 }
 
 const JSON: &str = "application/json";
@@ -31,7 +33,8 @@ impl Request {
     fn to(verb: &'static str, method: Method, kind: Kind, namespace: Option<&str>) -> Self {
         let right = Right::new(verb, kind, namespace);
         let path = kind.path(namespace);
-        Self { right, method, path, query: Vec::new(), accept: JSON, body: None }
+        let wrong = namespace.filter(|name| !is_safe(name)).map(str::to_owned);
+        Self { right, method, path, query: Vec::new(), accept: JSON, body: None, wrong }
     }
 
     fn to_object(verb: &'static str, method: Method, object: &ObjectRef) -> Self {
@@ -96,6 +99,9 @@ impl Request {
     }
 
     fn segment(mut self, name: &str) -> Self {
+        if self.wrong.is_none() && !is_safe(name) {
+            self.wrong = Some(name.to_owned());
+        }
         self.path.push('/');
         self.path.push_str(name);
         self
@@ -118,15 +124,8 @@ impl Request {
     }
 
     pub(super) fn to_http(&self) -> Result<http::Request<kube::client::Body>, Trouble> {
-        // Names come from users, from ledgers and from annotations: whatever they hold, a path leads nowhere else.
-        let is_safe = |segment: &str| {
-            !segment.is_empty()
-                && !matches!(segment, "." | "..")
-                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte))
-        };
-        if !self.path.split('/').skip(1).all(is_safe) {
-            let error = Error::invalid(format!("{:?} is not a name of an object", self.path));
-            return Err(Trouble::Failed(error));
+        if let Some(name) = &self.wrong {
+            return Err(Trouble::Failed(Error::invalid(format!("{name:?} is not a name of an object"))));
         }
         let mut query = form_urlencoded::Serializer::new(String::new());
         let query = query.extend_pairs(&self.query).finish();
@@ -143,6 +142,13 @@ impl Request {
             Trouble::Failed(Error::invalid("a request could not be built").with_source(error))
         })
     }
+}
+
+/// Names come from users, from ledgers and from annotations: whatever they hold, a path leads nowhere else.
+fn is_safe(name: &str) -> bool {
+    !name.is_empty()
+        && !matches!(name, "." | "..")
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte))
 }
 
 fn delete_options(uid: &str, grace_seconds: Option<u32>) -> Value {
