@@ -3,6 +3,7 @@
 mod agent;
 mod cargo;
 mod ci;
+mod cluster;
 mod doctests;
 mod instructions;
 mod kernel;
@@ -49,6 +50,11 @@ const TASKS: &[Task] = &[
         "agent",
         "build the program chaos-agent, linked statically, and its image target/chaos-agent.tar: [NAME:TAG]",
         With(agent::image),
+    ),
+    (
+        "cluster",
+        "run the tests on a real Kubernetes: [--api-only] [--nodes N] [--uml-nodes N] [--mem SIZE] [PROGRAM...] [-- WORDS]",
+        With(cluster::all),
     ),
     ("loom", "check arm, revert and decide against each other, in every interleaving", Plain(test::loom)),
     ("features", "build each feature of each crate alone, and none", Plain(ci::features)),

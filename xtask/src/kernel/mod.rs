@@ -8,9 +8,9 @@
 //! cargo xtask crash                       one of them, `crash`, at every moment there is and not at some of them
 //! ```
 
-mod outcome;
-mod place;
-mod program;
+pub mod outcome;
+pub mod place;
+pub mod program;
 
 use crate::Result;
 use outcome::Outcome;
@@ -47,7 +47,7 @@ pub fn uml(selection: &[&str]) -> Result {
 }
 
 /// Names of programs, and the words after `--`, which are for the programs.
-fn split(args: &[String]) -> (&[String], &[String]) {
+pub fn split(args: &[String]) -> (&[String], &[String]) {
     let at = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
     (&args[..at], args.get(at + 1..).unwrap_or_default())
 }
@@ -60,7 +60,7 @@ fn run_on(places: impl IntoIterator<Item = Place>, programs: &[Program], words: 
             outcomes.push(place.run(program, words)?);
         }
     }
-    println!("{}", outcome::table(&outcomes));
+    println!("{}", outcome::table("kernel", &outcomes));
     let failed: Vec<String> = outcomes.iter().filter_map(Outcome::failure).collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }

@@ -106,10 +106,10 @@ pub fn of(command: &mut Command, program: &'static str, place: &str, bound: Dura
     Ok(outcome)
 }
 
-/// One line per program and kernel; then what was not run, with its reasons, and what ran on no kernel at all.
-pub fn table(outcomes: &[Outcome]) -> String {
+/// One line per program and place, a `kernel` or a `cluster`; then what was not run, with its reasons, and what ran nowhere.
+pub fn table(place: &str, outcomes: &[Outcome]) -> String {
     let mut text =
-        String::from("\n| program | kernel | tests run | not run | time | |\n|---|---|---:|---:|---:|---|\n");
+        format!("\n| program | {place} | tests run | not run | time | |\n|---|---|---:|---:|---:|---|\n");
     for it in outcomes {
         let state = it.error.as_deref().unwrap_or("ok");
         let seconds = it.took.as_secs_f64();
@@ -135,7 +135,7 @@ pub fn table(outcomes: &[Outcome]) -> String {
     }
     for (program, names) in nowhere {
         for name in names {
-            let _ = writeln!(text, "not run on any of these kernels: {program}: {name}");
+            let _ = writeln!(text, "not run on any {place}: {program}: {name}");
         }
     }
     text

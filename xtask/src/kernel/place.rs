@@ -105,10 +105,11 @@ fn testbed(script: &str) -> PathBuf {
     root().join("testbed/kernel").join(script)
 }
 
-fn or_not_run(name: &str, demand: &str, place: Result<Place>) -> Result<Option<Place>> {
+/// What is there; none, said, where it is not, unless `CHAOS_REQUIRE` demands it.
+pub fn or_not_run<T>(name: &str, demand: &str, found: Result<T>) -> Result<Option<T>> {
     let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
-    match place {
-        Ok(place) => Ok(Some(place)),
+    match found {
+        Ok(found) => Ok(Some(found)),
         Err(error) if demanded.split(',').any(|what| what.trim() == demand) => {
             Err(format!("{name}, which CHAOS_REQUIRE demands: {error}"))
         }

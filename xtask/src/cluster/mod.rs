@@ -1,0 +1,111 @@
+//! The tests on a real Kubernetes: etcd, kube-apiserver and the rest of the control plane, and nodes with containerd, all
+//! on this machine. What they are made of is built once and kept (`testbed/README.md`).
+//!
+//! ```text
+//! cargo xtask cluster                          a node of this machine's kernel and one of its own; all programs
+//! cargo xtask cluster --nodes 2 --uml-nodes 0  two of the former
+//! cargo xtask cluster --api-only api           the API server alone, and one program
+//! cargo xtask cluster selftest -- reboot       what the cluster itself must do, the checks whose names hold a word
+//! ```
+
+mod asked;
+mod live;
+mod parts;
+
+use std::time::{Duration, Instant};
+
+use crate::Result;
+use crate::cargo::{command, root, show};
+use crate::kernel::outcome::{self, Outcome};
+use crate::kernel::place::or_not_run;
+use crate::kernel::program::{self, Program};
+use asked::Asked;
+pub use live::Live;
+pub use parts::Shape;
+
+/// Test programs for a cluster, `chaos-k8s/tests/NAME/main.rs`, and whether they need nodes.
+const PROGRAMS: [(&str, bool); 2] = [("api", false), ("nodes", true)];
+
+/// The checks of the cluster itself.
+const SELFTEST: &str = "selftest";
+
+/// How long a program may take.
+const BOUND: Duration = Duration::from_secs(20 * 60);
+
+/// What the command line asks for.
+pub fn all(args: &[String]) -> Result {
+    let Asked { shape, names, words } = Asked::read(args)?;
+    run(&shape, &["-p", "chaos-k8s"], &names, &words)
+}
+
+fn run(shape: &Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
+    let mut programs = Vec::new();
+    if names.is_empty() || names.iter().any(|name| name == SELFTEST) {
+        programs.push(Program { name: SELFTEST, path: root().join("testbed/cluster").join(SELFTEST) });
+    }
+    let tests: Vec<String> = names.iter().filter(|name| *name != SELFTEST).cloned().collect();
+    if names.is_empty() || !tests.is_empty() {
+        let here = PROGRAMS.iter().filter(|(_, nodes)| shape.has_nodes() || !nodes);
+        let list: Vec<&str> = here.map(|(name, _)| *name).collect();
+        programs.extend(program::build_of(&list, selection, &tests)?);
+    }
+    with(shape, |cluster| run_in(cluster, &programs, words)).map(|_| ())
+}
+
+/// Brings a cluster up, hands it to `work`, and takes it down whatever comes of that. None where this machine cannot have
+/// one, which is said, unless `CHAOS_REQUIRE` demands `cluster`.
+///
+/// # Errors
+///
+/// What failed: building its parts, bringing it up, the work, taking it down, or that something of it is left.
+pub fn with<T>(shape: &Shape, work: impl FnOnce(&Live) -> Result<T>) -> Result<Option<T>> {
+    let built = parts::check(shape).and_then(|()| parts::build(shape));
+    let Some(mut times) = or_not_run("cluster", "cluster", built)? else { return Ok(None) };
+    let cluster = Live::up(shape)?;
+    times.extend(cluster.times());
+    let since = Instant::now();
+    let done = work(&cluster);
+    times.push(("what was run in it", since.elapsed()));
+    if done.is_err() {
+        cluster.show();
+    }
+    let since = Instant::now();
+    let down = cluster.down(done.is_ok());
+    times.push(("down", since.elapsed()));
+    println!("\n| part of the cluster | time |\n|---|---:|");
+    for (part, took) in times {
+        println!("| {part} | {:.1} s |", took.as_secs_f64());
+    }
+    match (done, down) {
+        (Ok(done), Ok(())) => Ok(Some(done)),
+        (Err(error), Ok(())) | (Ok(_), Err(error)) => Err(error),
+        (Err(error), Err(more)) => Err(format!("{error}; {more}")),
+    }
+}
+
+/// Runs programs in a cluster, one after the other, and says what came of them.
+pub fn run_in(cluster: &Live, programs: &[Program], words: &[String]) -> Result {
+    let mut outcomes = Vec::new();
+    for program in programs {
+        eprintln!("== {} in {}", program.name, cluster.what());
+        let mut command = cluster.command(&program.path);
+        command.args(words);
+        let outcome = outcome::of(&mut command, program.name, cluster.what(), BOUND)?;
+        outcomes.push(if words.is_empty() { outcome.must_have_tests() } else { outcome });
+        cluster.must_go_on()?;
+    }
+    println!("{}", outcome::table("cluster", &outcomes));
+    let failed: Vec<String> = outcomes.iter().filter_map(Outcome::failure).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+/// A script of the testbed's cluster.
+fn script(name: &str) -> std::process::Command {
+    command(root().join("testbed/cluster").join(name))
+}
+
+/// Runs a script of the testbed's cluster, its output shown.
+fn run_script(name: &str, cluster: &str, args: &[String]) -> Result {
+    eprintln!("> TESTBED_NAME={cluster} testbed/cluster/{name} {}", args.join(" "));
+    show(script(name).env("TESTBED_NAME", cluster).args(args))
+}
