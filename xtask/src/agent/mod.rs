@@ -32,7 +32,7 @@ pub fn image(args: &[String]) -> Result {
     if archive.len() > LARGEST {
         return Err(format!("the image is {} bytes, and {LARGEST} are the most", archive.len()));
     }
-    let path = target().join("chaos-agent.tar");
+    let path = path();
     fs::write(&path, &archive).map_err(|error| format!("{}: {error}", path.display()))?;
     println!(
         "{}: {name}, {:.1} MiB, program {:.1} MiB",
@@ -41,6 +41,11 @@ pub fn image(args: &[String]) -> Result {
         bytes.len() as f64 / f64::from(1 << 20)
     );
     Ok(())
+}
+
+/// Where its image lies.
+pub fn path() -> PathBuf {
+    target().join("chaos-agent.tar")
 }
 
 /// Builds the program, which needs nothing of the system that it runs on but its kernel.

@@ -23,7 +23,7 @@ use asked::Asked;
 pub use live::Live;
 pub use parts::Shape;
 
-/// Test programs for a cluster, `chaos-k8s/tests/NAME/main.rs`, and whether they need nodes.
+/// Test programs for a cluster, `chaos-k8s/tests/NAME/main.rs`, and whether they need nodes (which have the agent's image then).
 const PROGRAMS: [(&str, bool); 2] = [("api", false), ("nodes", true)];
 
 /// The checks of the cluster itself.
@@ -35,10 +35,10 @@ const BOUND: Duration = Duration::from_secs(20 * 60);
 /// What the command line asks for.
 pub fn all(args: &[String]) -> Result {
     let Asked { shape, names, words } = Asked::read(args)?;
-    run(&shape, &["-p", "chaos-k8s"], &names, &words)
+    run(shape, &["-p", "chaos-k8s"], &names, &words)
 }
 
-fn run(shape: &Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
+fn run(mut shape: Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
     let mut programs = Vec::new();
     if names.is_empty() || names.iter().any(|name| name == SELFTEST) {
         programs.push(Program { name: SELFTEST, path: root().join("testbed/cluster").join(SELFTEST) });
@@ -49,7 +49,9 @@ fn run(shape: &Shape, selection: &[&str], names: &[String], words: &[String]) ->
         let list: Vec<&str> = here.map(|(name, _)| *name).collect();
         programs.extend(program::build_of(&list, selection, &tests)?);
     }
-    with(shape, |cluster| run_in(cluster, &programs, words)).map(|_| ())
+    let needs_nodes = |program: &Program| PROGRAMS.contains(&(program.name, true));
+    shape.agent = programs.iter().any(needs_nodes);
+    with(&shape, |cluster| run_in(cluster, &programs, words)).map(|_| ())
 }
 
 /// Brings a cluster up, hands it to `work`, and takes it down whatever comes of that. None where this machine cannot have
@@ -61,6 +63,9 @@ fn run(shape: &Shape, selection: &[&str], names: &[String], words: &[String]) ->
 pub fn with<T>(shape: &Shape, work: impl FnOnce(&Live) -> Result<T>) -> Result<Option<T>> {
     let built = parts::check(shape).and_then(|()| parts::build(shape));
     let Some(mut times) = or_not_run("cluster", "cluster", built)? else { return Ok(None) };
+    if shape.agent {
+        times.push(parts::agent()?);
+    }
     let cluster = Live::up(shape)?;
     times.extend(cluster.times());
     let since = Instant::now();

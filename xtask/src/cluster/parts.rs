@@ -4,8 +4,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::script;
-use crate::Result;
 use crate::cargo::{capture, command, root};
+use crate::{Result, agent};
 
 /// How many nodes of which kind.
 #[derive(Debug, Clone)]
@@ -17,11 +17,13 @@ pub struct Shape {
     pub uml_nodes: usize,
     /// The memory of each of those, with M or G.
     pub mem: String,
+    /// Whether the nodes have the agent's image, `localhost/chaos-agent` with the crates' version.
+    pub agent: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { api_only: false, nodes: 1, uml_nodes: 1, mem: "1G".to_owned() }
+        Self { api_only: false, nodes: 1, uml_nodes: 1, mem: "1G".to_owned(), agent: false }
     }
 }
 
@@ -41,7 +43,12 @@ impl Shape {
             return vec!["--api-only".to_owned()];
         }
         let Self { nodes, uml_nodes, mem, .. } = self;
-        format!("--nodes {nodes} --uml-nodes {uml_nodes} --mem {mem}").split(' ').map(str::to_owned).collect()
+        let nodes = format!("--nodes {nodes} --uml-nodes {uml_nodes} --mem {mem}");
+        let mut options: Vec<String> = nodes.split(' ').map(str::to_owned).collect();
+        if self.agent {
+            options.extend(["--image".to_owned(), agent::path().display().to_string()]);
+        }
+        options
     }
 
     /// In words.
@@ -65,6 +72,7 @@ impl Shape {
 
 /// What is missing on this machine, if anything is.
 pub fn check(shape: &Shape) -> Result {
+    let shape = Shape { agent: false, ..shape.clone() }; // it is built only afterwards
     capture(script("up").arg("--check").args(shape.options())).map(|_| ())
 }
 
@@ -90,4 +98,11 @@ pub fn build(shape: &Shape) -> Result<Vec<(&'static str, Duration)>> {
         times.push((what, since.elapsed()));
     }
     Ok(times)
+}
+
+/// Builds the agent's image, and says how long that took.
+pub fn agent() -> Result<(&'static str, Duration)> {
+    let since = Instant::now();
+    agent::image(&[])?;
+    Ok(("the agent's image (cargo xtask agent)", since.elapsed()))
 }
