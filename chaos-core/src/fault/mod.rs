@@ -5,6 +5,7 @@ mod undo;
 
 use std::fmt::Debug;
 use std::future::Future;
+use std::time::Duration;
 
 pub use plan::{Observed, Owner, Plan};
 pub use undo::{NoUndo, Undo};
@@ -12,6 +13,7 @@ pub use undo::{NoUndo, Undo};
 use crate::error::Result;
 use crate::injection::On;
 use crate::target::{Approved, Mode, Select, Target};
+use crate::units::secs;
 
 /// One kind of harm.
 ///
@@ -63,11 +65,23 @@ pub trait Fault: Debug + Send + Sync + 'static {
     /// What the undo needs that is not data: `()`, a client, a point.
     fn via<'a>(&'a self, target: &'a Self::Target) -> &'a <Self::Undo as Undo>::Via;
 
+    /// How long making it at one target, or looking at it there, may take: 30 s unless said. One that takes longer has
+    /// failed, and is taken back.
+    fn takes_at_most(&self) -> Duration {
+        secs(30)
+    }
+
     /// Looks at the target and touches nothing: what would change, and how to put it back.
     ///
     /// # Errors
     /// When the target cannot be read, or what was found forbids the fault.
     fn prepare(&self, target: &Self::Target) -> impl Future<Output = Result<Plan<Self::Undo>>> + Send;
+
+    /// All targets of one injection, approved, before the first of them is injected: for a fault that brings something up
+    /// which several of them share (an agent on a node). It has no effect, and no target that is not in it is injected.
+    fn gather(&self, targets: &[(&Approved<Self::Target>, &Self::Undo)]) {
+        let _ = targets;
+    }
 
     /// Makes it happen. May fail half-way: the undo copes.
     ///

@@ -27,6 +27,8 @@ pub(crate) trait Item: Send + Sync {
     fn is_reversible(&self) -> bool;
     #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry>;
+    /// How long an inject or a look may take.
+    fn takes_at_most(&self) -> Duration;
     fn inject(&self) -> BoxFuture<'_, Result<()>>;
     /// It may last so long from now on.
     fn extend(&self, lasting: Duration) -> BoxFuture<'_, Result<()>>;
@@ -86,6 +88,9 @@ impl<F: Fault> Item for FaultItem<F> {
     fn entry(&self) -> Result<Entry> {
         Entry::of(&self.name(), self.unit(), self.change(), self.plan.undo())
     }
+    fn takes_at_most(&self) -> Duration {
+        self.fault.takes_at_most()
+    }
     fn inject(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(self.fault.inject(&self.target, self.plan.undo()))
     }
@@ -144,6 +149,9 @@ impl<Op: Operation + 'static> Item for RuleItem<Op> {
     #[cfg(all(feature = "ledger", unix))]
     fn entry(&self) -> Result<Entry> {
         self.inner.entry()
+    }
+    fn takes_at_most(&self) -> Duration {
+        self.inner.takes_at_most()
     }
     fn inject(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {

@@ -128,7 +128,8 @@ impl Journal {
         }
         #[cfg(all(feature = "guardian", unix))]
         if let Some((guardian, lasting)) = &self.guardian {
-            let lasting = lasting.saturating_add(super::INJECT_TIMEOUT).saturating_add(guardian.margin);
+            let injects = items.iter().map(|item| item.takes_at_most()).max().unwrap_or_default();
+            let lasting = lasting.saturating_add(injects).saturating_add(guardian.margin);
             match guardian.arm(entries, lasting, Some(ledger)) {
                 Ok(guarded) => {
                     let guarded = Arc::new(guarded);

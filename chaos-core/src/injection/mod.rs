@@ -51,8 +51,6 @@ use crate::point::RuleStats;
 use crate::target::{BlastRadius, Occupancy};
 use crate::units::secs;
 
-/// How long making one fault, or looking at one, may take.
-const INJECT_TIMEOUT: Duration = secs(30);
 /// How long a dropped guard waits for its revert.
 const DROP_TIMEOUT: Duration = secs(10);
 
@@ -191,9 +189,9 @@ impl Injection {
             while acting.len() < AT_ONCE && first_error.is_ok() && !stop.is_set() {
                 let Some(next) = begun.next() else { break };
                 let (name, clock) = (next.item.name(), self.way.clock.clone());
-                let act = act(Arc::clone(&next.item));
+                let (bound, act) = (next.item.takes_at_most(), act(Arc::clone(&next.item)));
                 acting.spawn(async move {
-                    let act = clock.timeout(INJECT_TIMEOUT, act).await;
+                    let act = clock.timeout(bound, act).await;
                     act.and_then(|done| done).map_err(|error| error.context(name))
                 });
             }
@@ -229,7 +227,7 @@ impl Injection {
             }
             let (item, clock) = (Arc::clone(&begun.item), self.way.clock.clone());
             looking.spawn(async move {
-                let look = clock.timeout(INJECT_TIMEOUT, item.observe()).await;
+                let look = clock.timeout(item.takes_at_most(), item.observe()).await;
                 (index, look.and_then(|seen| seen))
             });
         }

@@ -196,15 +196,17 @@ impl<F: Fault> Work for On<F> {
             let (looked, selection, plans) = self.plan(occupancy).await?;
             let approved = occupancy.approve(selection);
             let mut approved = approved.into_iter().peekable();
-            let mut items: Vec<Arc<dyn Item>> = Vec::new();
+            let mut items = Vec::new();
             // Both are in the order of the dice; what was not approved any more has no partner.
             for (target, plan) in plans {
                 if let Some(target) = approved.next_if(|next| next.id() == target.id()) {
                     let target = target.lasting_at_most(lasting);
-                    items.push(Arc::new(FaultItem { fault: Arc::clone(&self.fault), target, plan }));
+                    items.push(FaultItem { fault: Arc::clone(&self.fault), target, plan });
                 }
             }
-            Ok((looked, items))
+            let all: Vec<_> = items.iter().map(|item| (&item.target, item.plan.undo())).collect();
+            self.fault.gather(&all);
+            Ok((looked, items.into_iter().map(|item| Arc::new(item) as Arc<dyn Item>).collect()))
         })
     }
 }
