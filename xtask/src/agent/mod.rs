@@ -22,7 +22,7 @@ const PLACE: &str = "chaos-agent";
 /// Builds the program and its image, and checks both.
 pub fn image(args: &[String]) -> Result {
     let name = match args {
-        [] => format!("localhost/chaos-agent:{}", env!("CARGO_PKG_VERSION")),
+        [] => format!("localhost/chaos-agent:{}", version()?),
         [name] => name.clone(),
         _ => return Err("one argument at most: NAME:TAG".to_owned()),
     };
@@ -41,6 +41,14 @@ pub fn image(args: &[String]) -> Result {
         bytes.len() as f64 / f64::from(1 << 20)
     );
     Ok(())
+}
+
+/// The version of the crates.
+fn version() -> Result<String> {
+    let manifest = root().join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).map_err(|error| format!("{}: {error}", manifest.display()))?;
+    let version = text.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+    version.map(str::to_owned).ok_or_else(|| format!("{} says no version", manifest.display()))
 }
 
 /// Where its image lies.

@@ -4,7 +4,7 @@
 //! ```text
 //! cargo xtask cluster                          a node of this machine's kernel and one of its own; all programs
 //! cargo xtask cluster --nodes 2 --uml-nodes 0  two of the former
-//! cargo xtask cluster --api-only api           the API server alone, and one program
+//! cargo xtask cluster --api-only cluster         the API server alone, and one program
 //! cargo xtask cluster selftest -- reboot       what the cluster itself must do, the checks whose names hold a word
 //! ```
 
@@ -24,7 +24,7 @@ pub use live::Live;
 pub use parts::Shape;
 
 /// Test programs for a cluster, `chaos-k8s/tests/NAME/main.rs`, and whether they need nodes (which have the agent's image then).
-const PROGRAMS: [(&str, bool); 2] = [("api", false), ("nodes", true)];
+const PROGRAMS: [(&str, bool); 2] = [("cluster", false), ("nodes", true)];
 
 /// The checks of the cluster itself.
 const SELFTEST: &str = "selftest";
