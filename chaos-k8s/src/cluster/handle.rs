@@ -45,6 +45,8 @@ struct Shared {
     run: RunId,
     answers: Answers,
     drains: Drains,
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    at_work: super::agents::AtWork,
     itself: Option<(String, String)>,
 }
 
@@ -75,6 +77,8 @@ impl Cluster {
             run: RunId::fresh(),
             answers: Answers::default(),
             drains: Drains::default(),
+            #[cfg(all(feature = "agents", target_os = "linux"))]
+            at_work: super::agents::AtWork::default(),
             itself: own_pod(),
         };
         let settings = Settings { protection: Protection::standard(), longest: LONGEST };
@@ -139,7 +143,10 @@ impl Cluster {
     /// # Errors
     /// None, as long as no two kinds are called the same.
     pub fn undos(&self) -> Result<Undos> {
-        Undos::none()
+        let undos = Undos::none();
+        #[cfg(all(feature = "agents", target_os = "linux"))]
+        let undos = undos.with::<super::agents::AgentEnd>(self.clone())?;
+        undos
             .with::<Release>(self.clone())?
             .with::<Rejoin>(self.clone())?
             .with::<Drained>(self.clone())?
@@ -170,6 +177,16 @@ impl Cluster {
 
     pub(crate) fn drains(&self) -> &Drains {
         &self.shared.drains
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn agents_at_work(&self) -> &super::agents::AtWork {
+        &self.shared.at_work
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn longest(&self) -> Duration {
+        self.settings.longest
     }
 
     /// When a fault that begins now and lasts `lasting` has to be over; at the latest, where nothing says how long.

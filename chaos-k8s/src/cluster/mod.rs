@@ -49,6 +49,8 @@
 //!
 //! See [`Protection`].
 
+#[cfg(all(feature = "agents", target_os = "linux"))]
+pub mod agents;
 mod api;
 mod handle;
 mod mark;

@@ -9,7 +9,7 @@ use chaos_core::{Error, Result};
 
 use super::Cluster;
 use super::api::{Bare, Kind, ObjectRef, Query};
-use super::mark::{Claim, FAULTS, Grip, Held, UNDER_FAULT};
+use super::mark::{AGENT, Claim, FAULTS, Grip, Held, UNDER_FAULT};
 use super::pods::remove;
 use super::rights::{Right, Rights};
 
@@ -141,6 +141,8 @@ impl Sweep {
                 Err(error) => swept.unseen.push((kind.to_string(), error)),
             }
         }
+        #[cfg(all(feature = "agents", target_os = "linux"))]
+        self.sweep_containers(&mut swept).await;
         if seen == 0 {
             // Nothing could be looked at: that is no clean cluster.
             if let Some((_, error)) = swept.unseen.pop() {
@@ -160,8 +162,47 @@ impl Sweep {
         Ok(Some(api.list(kind, self.namespace.as_deref(), &query, Some::<Bare>).await?))
     }
 
+    /// Agents in ephemeral containers, which have no label to be found by.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    async fn sweep_containers(&self, swept: &mut Swept) {
+        let found = match super::agents::containers(&self.cluster, self.namespace.as_deref()).await {
+            Ok(found) => found,
+            Err(error) => return swept.unseen.push(("ephemeral containers".to_owned(), error)),
+        };
+        for agent in found.into_iter().filter(|agent| self.run.is_none_or(|run| agent.run == run)) {
+            let met = Ended {
+                object: agent.object.clone(),
+                fault: agent.fault.clone(),
+                run: agent.run,
+                until: agent.until.to_string(),
+            };
+            if !self.also_live && !agent.until.is_over() {
+                swept.live.push(met);
+                continue;
+            }
+            match agent.end(&self.cluster).await {
+                Ok(()) => swept.ended.push(met),
+                Err(error) => swept.failed.push((met.object, error)),
+            }
+        }
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    async fn end_agent(&self, pod: &ObjectRef, claim: &Claim) -> Result<()> {
+        super::agents::end_pod(&self.cluster, pod, claim.id).await
+    }
+
+    #[cfg(not(all(feature = "agents", target_os = "linux")))]
+    async fn end_agent(&self, pod: &ObjectRef, claim: &Claim) -> Result<()> {
+        let _ = (&self.cluster, claim);
+        Err(Error::refused(format!(
+            "{pod} is an agent: sweep with the feature `agents` on Linux, or delete it"
+        )))
+    }
+
     async fn sweep_one(&self, kind: Kind, object: Bare, swept: &mut Swept) {
         let meta = object.metadata;
+        let is_agent = kind == Kind::POD && meta.labels.contains_key(AGENT);
         let object = ObjectRef::new(kind, meta.namespace.as_deref(), &meta.name, &meta.uid);
         let Some(text) = meta.annotations.get(FAULTS) else {
             let error = Error::refused(format!(
@@ -179,7 +220,9 @@ impl Sweep {
                 swept.live.push(met);
                 continue;
             }
-            let ended = if kind == Kind::NETWORK_POLICY {
+            let ended = if is_agent {
+                self.end_agent(&object, claim).await
+            } else if kind == Kind::NETWORK_POLICY {
                 remove(&self.cluster, &object).await
             } else {
                 Grip { cluster: &self.cluster, object: &object }.release(claim.id).await

@@ -32,6 +32,10 @@ pub(crate) enum Need {
     Ptrace,
     /// A Kubernetes API server to do anything to; see [`kubeconfig`].
     Api,
+    /// A node of a Kubernetes test cluster, on the kernel of this machine.
+    Nodes,
+    /// The same with a kernel of its own.
+    UmlNodes,
     /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
     TimeNamespaces,
 }
@@ -55,6 +59,8 @@ impl Need {
             Self::Tcx => "tcx",
             Self::Ptrace => "ptrace",
             Self::Api => "api",
+            Self::Nodes => "nodes",
+            Self::UmlNodes => "uml-nodes",
             Self::TimeNamespaces => "timens",
         }
     }
@@ -90,6 +96,11 @@ impl Need {
             Self::Api => kubeconfig()
                 .is_none()
                 .then(|| "no CHAOS_KUBECONFIG names the kubeconfig of a test cluster".to_owned()),
+            Self::Nodes | Self::UmlNodes => {
+                let has = std::env::var("CHAOS_CLUSTER").unwrap_or_default();
+                let is_there = has.split(',').any(|name| name == self.name());
+                (!is_there).then(|| format!("no {} in CHAOS_CLUSTER, which a test cluster sets", self.name()))
+            }
             Self::TimeNamespaces => {
                 let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
                 if there { cap(Capability::CAP_SYS_TIME) } else { Some("no time namespaces".to_owned()) }

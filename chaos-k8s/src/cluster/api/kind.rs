@@ -33,6 +33,7 @@ kinds! {
     NODE: "" "v1" "nodes" "Node" false;
     NAMESPACE: "" "v1" "namespaces" "Namespace" false;
     SERVICE: "" "v1" "services" "Service" true;
+    ENDPOINT_SLICE: "discovery.k8s.io" "v1" "endpointslices" "EndpointSlice" true;
     REPLICATION_CONTROLLER: "" "v1" "replicationcontrollers" "ReplicationController" true;
     DEPLOYMENT: "apps" "v1" "deployments" "Deployment" true;
     STATEFUL_SET: "apps" "v1" "statefulsets" "StatefulSet" true;

@@ -1,6 +1,8 @@
 //! The API server as it is spoken to here: bounded, counted, with the right that each request takes.
 
 mod kind;
+#[cfg(all(feature = "agents", target_os = "linux"))]
+mod lines;
 mod list;
 mod meta;
 mod request;
@@ -40,6 +42,15 @@ impl Api {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    fn client(&self) -> &kube::Client {
+        &self.client
+    }
+
+    fn count(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many requests were sent, tries included.
@@ -89,7 +100,7 @@ impl Api {
 
     async fn send_once<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Trouble> {
         let http = request.to_http()?;
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.count();
         let unreached = |error: kube::Error| {
             Trouble::Failed(Error::failed("the API server could not be reached").with_source(error))
         };

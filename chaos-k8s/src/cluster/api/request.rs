@@ -27,6 +27,8 @@ pub(crate) struct Request {
 const JSON: &str = "application/json";
 /// RFC 7396: null takes away, lists are replaced whole.
 const MERGE: &str = "application/merge-patch+json";
+/// Kubernetes' own: entries of some lists are added by their names.
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 impl Request {
@@ -91,6 +93,28 @@ impl Request {
     pub(crate) fn patch_scale(object: &ObjectRef, body: &Value) -> Self {
         let patch = Self::to_object("patch", Method::PATCH, object).subresource("scale");
         patch.body(MERGE, body)
+    }
+
+    /// Adds ephemeral containers to the pod with this UID.
+    pub(crate) fn add_containers(pod: &ObjectRef, containers: &Value) -> Self {
+        let body =
+            serde_json::json!({"metadata": {"uid": pod.uid}, "spec": {"ephemeralContainers": containers}});
+        Self::to_object("patch", Method::PATCH, pod).subresource("ephemeralcontainers").body(STRATEGIC, &body)
+    }
+
+    /// The log of a container, as it grows; what was said before `since` need not come.
+    pub(crate) fn follow_log(pod: &ObjectRef, container: &str, since: Option<&str>) -> Self {
+        let request = Self::to_object("get", Method::GET, pod).subresource("log");
+        let request = request.query("container", container).query("follow", "true");
+        match since {
+            Some(since) => request.query("sinceTime", since),
+            None => request,
+        }
+    }
+
+    /// Asks what would come of it, and changes nothing.
+    pub(crate) fn dry_run(self) -> Self {
+        self.query("dryRun", "All")
     }
 
     fn subresource(mut self, name: &'static str) -> Self {

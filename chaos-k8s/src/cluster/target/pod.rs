@@ -26,6 +26,12 @@ struct Inner {
     labels: BTreeMap<String, String>,
     controller: Option<OwnerReference>,
     containers: Vec<String>,
+    /// Whether a selection has named them.
+    #[cfg_attr(
+        not(all(feature = "agents", target_os = "linux")),
+        expect(dead_code, reason = "agents look at it")
+    )]
+    named: bool,
     protected: Option<String>,
 }
 
@@ -103,6 +109,7 @@ impl Pod {
                 labels: raw.metadata.labels,
                 controller,
                 containers: containers.filter(|name| chosen.is_empty() || chosen.contains(name)).collect(),
+                named: !chosen.is_empty(),
                 protected,
             }),
         }
@@ -126,6 +133,12 @@ impl Pod {
     /// The containers that are meant: those the selection names, or all.
     pub fn containers(&self) -> &[String] {
         &self.inner.containers
+    }
+
+    /// Those that the selection names; none where it means all.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn named_containers(&self) -> impl Iterator<Item = &str> {
+        self.inner.containers.iter().filter(|_| self.inner.named).map(String::as_str)
     }
 
     pub(crate) fn labels(&self) -> &BTreeMap<String, String> {

@@ -41,6 +41,11 @@ impl Service {
         &self.namespace
     }
 
+    /// Its name in that namespace.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The labels that make a pod one of its endpoints.
     pub(crate) async fn selector(&self) -> Result<BTreeMap<String, String>> {
         names::label("namespace", &self.namespace)?;

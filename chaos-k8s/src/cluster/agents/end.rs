@@ -1,0 +1,233 @@
+//! [`AgentEnd`]: the undo of a fault by an agent. The agent is ended, and takes everything back itself.
+
+use std::time::Duration;
+
+use chaos_core::ledger::RunId;
+use chaos_core::units::duration::brief;
+use chaos_core::units::{ms, secs};
+use chaos_core::{Error, Result, Undo};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::facts::{RawContainerStatus, RawPod, RawTerminated};
+use super::manifest;
+use super::place::Place;
+use crate::agent::status::{End, Ending};
+use crate::cluster::Cluster;
+use crate::cluster::api::{ObjectRef, Request};
+
+/// How long an agent may take to end, once it is told; the caller tries again.
+const PATIENCE: Duration = secs(25);
+/// How often it is looked meanwhile.
+const LOOK_EVERY: Duration = ms(250);
+/// How many containers are put beside an agent to end it, before that is left to its deadline.
+const TELLERS: usize = 3;
+
+/// The undo of a fault by an agent: the agent is ended, which takes back everything that it has done and says whether that
+/// went well. Its pod is deleted then; an ephemeral container cannot be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AgentEnd {
+    pub(super) agent: RunId,
+    pub(super) place: Place,
+}
+
+/// What is seen of an agent's container.
+enum Seen<'a> {
+    /// Nothing: it is gone, or never came.
+    Gone,
+    /// It has not begun to run.
+    Waits(String),
+    Runs,
+    Ended(&'a RawTerminated),
+}
+
+impl Undo for AgentEnd {
+    const KIND: &'static str = "chaos-k8s/agent-end/1";
+    type Via = Cluster;
+
+    async fn revert(&self, cluster: &Cluster) -> Result<()> {
+        // In the process that made it, one end is enough for all targets of an agent.
+        let done = match cluster.agents_at_work().find(self.agent) {
+            Some(live) => live.end().await,
+            None => self.end(cluster).await,
+        };
+        done.map_err(|error| error.context(manifest::describe(&self.place)))
+    }
+
+    async fn is_gone(&self, cluster: &Cluster) -> Result<bool> {
+        let Some(pod) = RawPod::read(cluster, &self.place.pod()).await? else { return Ok(true) };
+        Ok(match (&self.place, self.seen(&pod)) {
+            (_, Seen::Gone) => true,
+            (Place::Pod { .. }, _) | (_, Seen::Runs | Seen::Waits(_)) => false,
+            (Place::Container { .. }, Seen::Ended(_)) => true,
+        })
+    }
+}
+
+impl AgentEnd {
+    fn seen<'a>(&self, pod: &'a RawPod) -> Seen<'a> {
+        if let Place::Pod { .. } = self.place {
+            // Another that has its name is none of ours.
+            if !manifest::is_of(&pod.metadata.annotations, self.agent) {
+                return Seen::Gone;
+            }
+        } else if matches!(pod.status.phase.as_str(), "Succeeded" | "Failed") {
+            // With the pod's own containers the kubelet has ended this one.
+            return Seen::Gone;
+        }
+        match pod.container(self.place.container()) {
+            Some(RawContainerStatus { state, .. }) if state.terminated.is_some() => {
+                state.terminated.as_ref().map_or(Seen::Runs, Seen::Ended)
+            }
+            Some(status) if status.state.running.is_some() => Seen::Runs,
+            // Started again after a crash, it takes back what the one before had left.
+            Some(status) if status.last_state.terminated.is_some() => Seen::Runs,
+            Some(status) => Seen::Waits(waits_for(status)),
+            None if matches!(self.place, Place::Pod { .. }) => Seen::Waits(pod.status.phase.clone()),
+            None => {
+                match pod.spec.ephemeral_containers.iter().any(|one| one.name == self.place.container()) {
+                    true => Seen::Waits("not seen by its kubelet yet".to_owned()),
+                    false => Seen::Gone,
+                }
+            }
+        }
+    }
+
+    /// Ends it and waits for that.
+    pub(super) async fn end(&self, cluster: &Cluster) -> Result<()> {
+        let clock = cluster.api().clock().clone();
+        let until = clock.now() + PATIENCE;
+        let mut told = false;
+        loop {
+            let Some(pod) = RawPod::read(cluster, &self.place.pod()).await? else { return Ok(()) };
+            let object = self.object(&pod);
+            let state = match (&self.place, self.seen(&pod)) {
+                (_, Seen::Gone) => return Ok(()),
+                (Place::Container { .. }, Seen::Ended(how)) => return verdict(how),
+                (Place::Pod { .. }, Seen::Ended(how)) => {
+                    verdict(how)?;
+                    // It has nothing to take back any more, so nobody needs to wait for it.
+                    delete(cluster, &object, 0).await?;
+                    "ended, and its pod is still there".to_owned()
+                }
+                (Place::Pod { .. }, Seen::Waits(what)) => {
+                    // It has done nothing yet; should it begin right now, SIGTERM ends it.
+                    delete(cluster, &object, 30).await?;
+                    format!("not started ({what})")
+                }
+                (Place::Pod { .. }, Seen::Runs) => {
+                    if !told && pod.metadata.deletion_timestamp.is_none() {
+                        // The kubelet ends it as by SIGTERM, and how it ended can be read before the pod goes.
+                        let body =
+                            json!({"metadata": {"uid": object.uid}, "spec": {"activeDeadlineSeconds": 1}});
+                        let done: Result<Value, _> = cluster.api().send(Request::patch(&object, &body)).await;
+                        match done {
+                            Err(trouble) if !trouble.is_not_found() && !trouble.is_conflict() => {
+                                return Err(trouble.into());
+                            }
+                            _ => told = true,
+                        }
+                    }
+                    "running".to_owned()
+                }
+                (Place::Container { .. }, Seen::Waits(what)) => {
+                    format!(
+                        "not started ({what}), and nobody can take it away: its spec ends it when it starts"
+                    )
+                }
+                (Place::Container { image, token, .. }, Seen::Runs) => {
+                    if !told {
+                        self.tell(cluster, &pod, image, token).await?;
+                        told = true;
+                    }
+                    "running".to_owned()
+                }
+            };
+            if clock.now() >= until {
+                return Err(Error::failed(format!(
+                    "after {} it is {state}; it ends by itself at its deadline, whoever hears of it",
+                    brief(PATIENCE)
+                )));
+            }
+            clock.sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn object(&self, pod: &RawPod) -> ObjectRef {
+        ObjectRef { uid: pod.metadata.uid.clone(), ..self.place.pod() }
+    }
+
+    /// Puts a container beside it that tells it to stop.
+    async fn tell(
+        &self,
+        cluster: &Cluster,
+        pod: &RawPod,
+        image: &str,
+        token: &crate::agent::spec::Token,
+    ) -> Result<()> {
+        let base = self.place.container();
+        let is_there = |name: &str| pod.spec.ephemeral_containers.iter().any(|one| one.name == name);
+        let name = (0..TELLERS).map(|number| format!("{base}-stop{number}")).find(|name| !is_there(name));
+        let Some(name) = name else {
+            return Err(Error::failed(format!("{TELLERS} containers have told it to stop, and it runs")));
+        };
+        let containers = manifest::teller(&name, image, self.agent, token, "stop");
+        let request = Request::add_containers(&self.object(pod), &containers);
+        let done: Result<Value, _> = cluster.api().send(request).await;
+        done.map(drop).map_err(Error::from)
+    }
+}
+
+async fn delete(cluster: &Cluster, object: &ObjectRef, grace: u32) -> Result<()> {
+    let done: Result<Value, _> = cluster.api().send(Request::delete(object, Some(grace))).await;
+    match done {
+        Err(trouble) if !(trouble.is_not_found() || trouble.is_conflict()) => Err(trouble.into()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn waits_for(status: &RawContainerStatus) -> String {
+    status.state.waiting.as_ref().map_or_else(
+        || "no state yet".to_owned(),
+        |waiting| match waiting.message.is_empty() {
+            true => waiting.reason.clone(),
+            false => format!("{}: {}", waiting.reason, waiting.message),
+        },
+    )
+}
+
+/// Whether an agent that has ended has left nothing.
+fn verdict(how: &RawTerminated) -> Result<()> {
+    let said: Option<End> = serde_json::from_str(&how.message).ok();
+    match Ending::of_code(how.exit_code) {
+        Some(Ending::Left) => {
+            let left = said.map_or_else(String::new, |end| end.left.join("; "));
+            Err(Error::failed(format!("it could not take back: {left}")))
+        }
+        Some(_) => Ok(()),
+        None => Err(Error::failed(format!(
+            "it was killed (exit code {}, {}): what the kernel does not take back by itself may be left on its node",
+            how.exit_code, how.reason
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(code: i32, message: &str) -> RawTerminated {
+        RawTerminated { exit_code: code, reason: "Error".to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn what_was_left_or_may_be_is_said() {
+        for code in [0, 3, 4, 6, 10, 11] {
+            verdict(&ended(code, "")).unwrap();
+        }
+        let left = verdict(&ended(5, r#"{"why":"left","code":5,"left":["net:[1]: busy"]}"#)).unwrap_err();
+        assert!(left.to_string().contains("net:[1]: busy"), "{left}");
+        assert!(verdict(&ended(137, "")).unwrap_err().to_string().contains("137"));
+    }
+}

@@ -1,0 +1,213 @@
+//! [`hear`]: listens to an agent until it has ended: its container's state, and the lines of its log.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chaos_core::units::ms;
+use chaos_core::{Error, Result};
+use tokio::sync::watch;
+
+use super::end::waits_for;
+use super::facts::RawPod;
+use super::place::Place;
+use crate::agent::status::{Beat, ItemState, Reader};
+use crate::cluster::Cluster;
+use crate::cluster::api::Request;
+
+/// How often the state of a container is read that has no log yet.
+const LOOK_EVERY: Duration = ms(300);
+/// How long nothing may come out of a log before its stream is opened anew.
+const SILENT: Duration = Duration::from_secs(10);
+/// How long without a word it is said of an agent that it is not heard: some of its heartbeats.
+const UNHEARD: Duration = Duration::from_secs(7);
+
+/// Why a container that waits will go on to wait.
+const HOPELESS: [&str; 8] = [
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ImageInspectError",
+];
+
+/// What was heard of an agent.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Heard {
+    pub(super) items: BTreeMap<u32, ItemState>,
+    /// Its last heartbeat, and when that came.
+    beat: Option<(Beat, Instant)>,
+    /// When the last word came.
+    last: Option<Instant>,
+    /// Where it is, for who waits.
+    pub(super) state: String,
+    /// Why it is over with it, if it is.
+    over: Option<String>,
+}
+
+impl Heard {
+    /// Whether these items have come to something: in force, or not.
+    pub(super) fn settled(&self, numbers: &[u32]) -> Option<Result<()>> {
+        let mut waits = false;
+        for number in numbers {
+            match self.items.get(number) {
+                Some(ItemState::InForce { .. }) => {}
+                Some(ItemState::Failed { error } | ItemState::Left { error }) => {
+                    return Some(Err(Error::failed(error.clone())));
+                }
+                Some(ItemState::Absent { detail }) => {
+                    return Some(Err(Error::failed(format!("it is not in force: {detail}"))));
+                }
+                Some(ItemState::Skipped { why }) => return Some(Err(Error::failed(why.clone()))),
+                // Once is enough for what happens once.
+                Some(ItemState::Reverted { .. }) => {}
+                Some(ItemState::Prepared { .. }) | None => waits = true,
+            }
+        }
+        match (&self.over, waits) {
+            (_, false) => Some(Ok(())),
+            (Some(why), true) => Some(Err(Error::failed(why.clone()))),
+            (None, true) => None,
+        }
+    }
+
+    /// Why nothing is heard, if that is so.
+    pub(super) fn silence(&self, now: Instant) -> Option<String> {
+        if let Some(over) = &self.over {
+            return Some(over.clone());
+        }
+        match self.last.map(|last| now.saturating_duration_since(last)) {
+            Some(silence) if silence > UNHEARD => Some(format!(
+                "its agent is not heard since {} s: its node, its kubelet or the API server may be cut off",
+                silence.as_secs()
+            )),
+            Some(_) => None,
+            None => Some("its agent was not heard yet".to_owned()),
+        }
+    }
+
+    pub(super) fn left(&self, now: Instant) -> Option<Duration> {
+        let (beat, then) = self.beat.as_ref()?;
+        Some(Duration::from_millis(beat.left_ms).saturating_sub(now.saturating_duration_since(*then)))
+    }
+}
+
+/// Listens until it is over with the agent.
+pub(super) async fn hear(cluster: Cluster, place: Place, to: watch::Sender<Heard>) {
+    let clock = cluster.api().clock().clone();
+    let mut reader = Reader::default();
+    loop {
+        match look(&cluster, &place).await {
+            Ok(State::Over(why)) => {
+                // Its last lines come before that is said.
+                read_log(&cluster, &place, &mut reader, &to).await;
+                to.send_modify(|heard| heard.over = Some(why));
+                return;
+            }
+            Ok(State::Runs) => read_log(&cluster, &place, &mut reader, &to).await,
+            Ok(State::Waits(what)) => to.send_modify(|heard| heard.state = what),
+            Err(error) => to.send_modify(|heard| heard.state = error.chain()),
+        }
+        clock.sleep(LOOK_EVERY).await;
+    }
+}
+
+enum State {
+    Waits(String),
+    Runs,
+    Over(String),
+}
+
+async fn look(cluster: &Cluster, place: &Place) -> Result<State> {
+    let Some(pod) = RawPod::read(cluster, &place.pod()).await? else {
+        return Ok(State::Over("its pod is gone".to_owned()));
+    };
+    Ok(state(&pod, place))
+}
+
+fn state(pod: &RawPod, place: &Place) -> State {
+    let is_its_own = matches!(place, Place::Pod { .. });
+    let phase = pod.status.phase.as_str();
+    if let (true, "Failed" | "Succeeded") = (is_its_own, phase) {
+        let words = [phase, &pod.status.reason, &pod.status.message];
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        let how = pod.container(place.container()).and_then(|status| status.state.terminated.as_ref());
+        let how = how.map_or_else(String::new, |how| format!("; it ended with {}", how.exit_code));
+        return State::Over(format!("the agent's pod is over: {}{how}", words.join(", ")));
+    }
+    let Some(status) = pod.container(place.container()) else {
+        return State::Waits(format!("its pod is {phase}"));
+    };
+    if let Some(how) = &status.state.terminated {
+        let words = format!("the agent has ended with {} ({})", how.exit_code, how.reason);
+        // The kubelet starts one in a pod of its own again.
+        return if is_its_own { State::Waits(words) } else { State::Over(words) };
+    }
+    match &status.state.waiting {
+        Some(waiting) if HOPELESS.contains(&waiting.reason.as_str()) => {
+            State::Over(format!("the agent cannot be started: {}", waits_for(status)))
+        }
+        Some(_) => State::Waits(waits_for(status)),
+        None => State::Runs,
+    }
+}
+
+/// Reads its log until the stream ends or is silent.
+async fn read_log(cluster: &Cluster, place: &Place, reader: &mut Reader, to: &watch::Sender<Heard>) {
+    let clock = cluster.api().clock().clone();
+    // All of it each time: the reader knows what it has read.
+    let request = Request::follow_log(&place.pod(), place.container(), None);
+    let Ok(mut lines) = cluster.api().lines(request).await else { return };
+    while let Ok(Some(line)) = clock.timeout(SILENT, lines.next()).await {
+        let now = Instant::now();
+        let heard = reader.read(&line, now);
+        if !matches!(heard, crate::agent::status::Heard::News(_)) {
+            continue;
+        }
+        to.send_modify(|heard| {
+            heard.last = Some(now);
+            heard.state = "it runs".to_owned();
+            heard.items = reader.items().into_iter().map(|(number, state)| (number, state.clone())).collect();
+            if let Some(beat) = reader.beat() {
+                heard.beat = Some((beat, now));
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::units::secs;
+
+    use super::*;
+
+    fn heard(items: &[(u32, ItemState)], over: Option<&str>) -> Heard {
+        Heard { items: items.iter().cloned().collect(), over: over.map(str::to_owned), ..Heard::default() }
+    }
+
+    #[test]
+    fn all_items_of_a_target_must_be_in_force() {
+        let fine = || ItemState::InForce { detail: "drop".to_owned() };
+        let bad = ItemState::Failed { error: "no such device".to_owned() };
+        assert!(heard(&[(0, fine())], None).settled(&[0, 1]).is_none());
+        heard(&[(0, fine()), (1, fine())], None).settled(&[0, 1]).unwrap().unwrap();
+        let error = heard(&[(1, bad)], None).settled(&[0, 1]).unwrap().unwrap_err();
+        assert!(error.to_string().contains("no such device"), "{error}");
+        let error = heard(&[(0, fine())], Some("evicted")).settled(&[0, 1]).unwrap().unwrap_err();
+        assert!(error.to_string().contains("evicted"), "{error}");
+    }
+
+    #[test]
+    fn silence_is_said() {
+        let now = Instant::now();
+        let mut heard = Heard::default();
+        assert!(heard.silence(now).unwrap().contains("not heard yet"));
+        heard.last = Some(now);
+        assert!(heard.silence(now + secs(3)).is_none());
+        assert!(heard.silence(now + secs(8)).unwrap().contains("since 8 s"));
+        heard.beat = Some((Beat { left_ms: 9000, in_force: 1 }, now));
+        assert_eq!(heard.left(now + secs(2)), Some(secs(7)));
+    }
+}

@@ -1,0 +1,184 @@
+//! [`Live`]: an agent as the process sees it that made it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chaos_core::ledger::RunId;
+use chaos_core::units::duration::brief;
+use chaos_core::{Error, Result};
+use serde_json::Value;
+use tokio::sync::{OnceCell, watch};
+
+use super::end::AgentEnd;
+use super::hear::{Heard, hear};
+use super::place::Place;
+use crate::agent::status::ItemState;
+use crate::cluster::Cluster;
+use crate::cluster::api::Request;
+
+/// How long an agent may take from its creation until its faults are in force: an image may have to be pulled.
+pub(super) const STARTS_WITHIN: Duration = Duration::from_secs(80);
+
+/// The agents that this process has made and not ended yet.
+#[derive(Debug, Default)]
+pub(crate) struct AtWork {
+    all: Mutex<HashMap<RunId, Arc<Live>>>,
+}
+
+impl AtWork {
+    pub(super) fn find(&self, agent: RunId) -> Option<Arc<Live>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&agent).cloned()
+    }
+
+    pub(super) fn add(&self, live: Live) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(live.end.agent, Arc::new(live));
+    }
+
+    fn forget(&self, agent: RunId) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&agent);
+    }
+}
+
+/// An agent that this process makes.
+pub(crate) struct Live {
+    cluster: Cluster,
+    end: AgentEnd,
+    /// What the API server is asked to make.
+    body: Value,
+    /// Which items of its spec are whose, by the targets' UIDs.
+    items: BTreeMap<String, Vec<u32>>,
+    addresses: BTreeMap<String, BTreeSet<IpAddr>>,
+    begun: OnceCell<Result<(), String>>,
+    heard: watch::Sender<Heard>,
+    ended: tokio::sync::Mutex<bool>,
+}
+
+impl Live {
+    pub(super) fn new(
+        cluster: &Cluster,
+        end: AgentEnd,
+        body: Value,
+        items: BTreeMap<String, Vec<u32>>,
+        addresses: BTreeMap<String, BTreeSet<IpAddr>>,
+    ) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            end,
+            body,
+            items,
+            addresses,
+            begun: OnceCell::new(),
+            heard: watch::Sender::new(Heard::default()),
+            ended: tokio::sync::Mutex::new(false),
+        }
+    }
+
+    /// Makes it, unless another target of it has done so already.
+    pub(super) async fn begin(self: &Arc<Self>) -> Result<()> {
+        // In a task of its own: whoever waits may be cut off, and the answer to a request must not be lost with it.
+        let this = Arc::clone(self);
+        let begun = tokio::spawn(async move {
+            this.begun
+                .get_or_init(|| async {
+                    this.make().await.map_err(|error| error.chain())?;
+                    tokio::spawn(hear(this.cluster.clone(), this.end.place.clone(), this.heard.clone()));
+                    Ok(())
+                })
+                .await
+                .clone()
+        });
+        let begun =
+            begun.await.map_err(|panic| Error::failed(format!("making the agent panicked: {panic}")))?;
+        begun.map_err(Error::failed)
+    }
+
+    async fn make(&self) -> Result<()> {
+        let api = self.cluster.api();
+        let request = match &self.end.place {
+            Place::Pod { namespace, .. } => {
+                Request::create(crate::cluster::api::Kind::POD, Some(namespace), &self.body)
+            }
+            Place::Container { pod, .. } => Request::add_containers(pod, &self.body),
+        };
+        let made: Result<Value, _> = api.send(request).await;
+        match made {
+            // Ours, whose answer was lost: nobody else knows its name.
+            Err(trouble) if trouble.is_there_already() => Ok(()),
+            Err(trouble) => Err(trouble.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Waits until the items of this target are in force.
+    pub(super) async fn in_force(&self, target: &str) -> Result<()> {
+        let numbers = self.items.get(target).cloned().unwrap_or_default();
+        let mut heard = self.heard.subscribe();
+        let waiting = async {
+            loop {
+                if let Some(settled) = heard.borrow_and_update().settled(&numbers) {
+                    return settled;
+                }
+                if heard.changed().await.is_err() {
+                    return Err(Error::failed("nobody listens to the agent"));
+                }
+            }
+        };
+        let clock = self.cluster.api().clock().clone();
+        match clock.timeout(STARTS_WITHIN, waiting).await {
+            Ok(settled) => settled,
+            Err(_) => Err(Error::timeout(format!(
+                "nothing was in force after {}: {}",
+                brief(STARTS_WITHIN),
+                self.heard.borrow().state
+            ))),
+        }
+    }
+
+    /// The last that was heard of this target's items, and whether something is heard at all.
+    pub(super) fn look(&self, target: &str) -> (Vec<Option<ItemState>>, Option<String>) {
+        let heard = self.heard.borrow();
+        let states =
+            self.items.get(target).into_iter().flatten().map(|number| heard.items.get(number).cloned());
+        (states.collect(), heard.silence(Instant::now()))
+    }
+
+    /// The addresses that a target had when it was looked at.
+    pub(super) fn addresses(&self, target: &str) -> Option<&BTreeSet<IpAddr>> {
+        self.addresses.get(target)
+    }
+
+    /// The faults may last so long from now on.
+    pub(super) async fn extend(&self, lasting: Duration) -> Result<()> {
+        let _ = lasting;
+        Err(Error::refused("a fault by an agent lasts as long as was said at first"))
+    }
+
+    /// How long its faults last from now on, as far as it was heard.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.heard.borrow().left(Instant::now())
+    }
+
+    /// Ends it, once for all of its targets.
+    pub(super) async fn end(&self) -> Result<()> {
+        let mut ended = self.ended.lock().await;
+        if *ended {
+            return Ok(());
+        }
+        // A request that is under way makes it after all.
+        if self.begun.get().is_none() {
+            let _ = self.begun.get_or_init(|| async { Err("it was ended before it began".to_owned()) }).await;
+        }
+        self.end.end(&self.cluster).await?;
+        *ended = true;
+        self.cluster.agents_at_work().forget(self.end.agent);
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("end", &self.end).field("items", &self.items).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! Faults on pods by agents: everything of [`node`](crate::node), brought to a pod by Kubernetes itself.
+//!
+//! ```no_run
+//! # async fn example(chaos: chaos_core::Chaos, cluster: chaos_k8s::Cluster) -> chaos_core::Result<()> {
+//! use chaos_core::{BlastRadius, Experiment, Fault, Mode, units::{ms, secs}};
+//! use chaos_k8s::node::net;
+//!
+//! let agents = cluster.agents("registry.example.org/chaos-agent:0.1.0")?;
+//! let carts = cluster.pods().in_namespace("shop").label("app", "cart")?;
+//! let slow = agents.net(net::delay(ms(200))).to(cluster.service("shop", "db"));
+//! let report = Experiment::new(&chaos, "carts bear a slow database")
+//!     .fault(slow.on(carts, Mode::ALL))
+//!     .blast_radius(BlastRadius::count(3)?)
+//!     .lasting(secs(60))
+//!     .run()
+//!     .await?;
+//! # let _ = report;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How an agent comes to its target
+//!
+//! The plan takes the way with the least rights that is open, and says why no lesser one is ([`Delivery`]). What it takes from
+//! the API server is said by [`Pods::rights_for`](super::Pods::rights_for).
+//!
+//! | fault | ephemeral container in the pod | agent pod on the node |
+//! |---|---|---|
+//! | network, DNS | NET_ADMIN | NET_ADMIN, SYS_ADMIN, the node's `/var/run/netns` |
+//! | stress of the pod's limits | nothing | |
+//! | stress of a container's limits | | the node's cgroups; where they are bordered, hostPID, SYS_ADMIN, SYS_PTRACE |
+//! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
+//!
+//! One agent pod serves all targets of an injection on its node. Nothing listens on a port, and nothing is run in the
+//! target's own containers.
+//!
+//! # When it ends
+//!
+//! By a revert, which ends the agent and reads how that went; or by the agent's own clock, whoever lives then: the
+//! controller, the kubelet, the API server and the network need not. A container killed whole leaves what the kernel does not own, and an
+//! agent pod is then started again and takes it back.
+
+mod delivery;
+mod end;
+mod facts;
+mod fault;
+mod hear;
+mod left;
+mod live;
+mod manifest;
+mod peers;
+mod place;
+mod settings;
+
+pub use delivery::Delivery;
+pub use end::AgentEnd;
+pub use fault::{Carried, PodFault};
+pub(crate) use left::{containers, end_pod};
+pub(crate) use live::AtWork;
+pub use peers::Peers;
+pub use settings::Agents;

@@ -1,0 +1,26 @@
+//! Faults by agents on the nodes of a real Kubernetes, seen by what an application there sees: `cargo xtask cluster` has
+//! one. This program runs in the network of its control plane, from where pods are reached.
+#![cfg_attr(target_os = "linux", allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do"))]
+#![allow(clippy::print_stdout, reason = "figures are printed, not asserted; and what is not run says so")]
+
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod scene;
+#[cfg(target_os = "linux")]
+#[path = "../cluster/server.rs"]
+#[allow(dead_code, reason = "of another test program")]
+mod server;
+#[cfg(target_os = "linux")]
+#[path = "../support/mod.rs"]
+mod support;
+
+#[cfg(target_os = "linux")]
+fn main() -> std::process::ExitCode {
+    support::run(&[network::TESTS])
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("not run: not Linux");
+}

@@ -1,0 +1,204 @@
+//! [`Scene`]: a namespace with an application in it, whose parts ask each other (`testbed/image/shop.rs`).
+
+use std::time::{Duration, Instant};
+
+use chaos_core::units::{ms, secs};
+use chaos_core::{BlastRadius, Chaos, Clock, Fault, Injection, Ledger, Mode, Result};
+use chaos_k8s::Cluster;
+use chaos_k8s::cluster::Pods;
+use chaos_k8s::cluster::agents::{Agents, Delivery};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::server::Server;
+
+/// The node on this machine's kernel, and the one on a kernel of its own.
+pub(crate) const HERE: &str = "node1";
+pub(crate) const UML: &str = "node2";
+/// What the nodes have the agent as.
+const IMAGE: &str = concat!("localhost/chaos-agent:", env!("CARGO_PKG_VERSION"));
+/// The namespace of agents' pods.
+pub(crate) const AGENTS: &str = "chaos";
+/// How long a pod may take to be ready on a machine that does other work.
+const READY: Duration = secs(120);
+const PORT: u16 = 8080;
+
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) cluster: Cluster,
+    pub(crate) chaos: Chaos,
+}
+
+/// A pod of the application.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) address: String,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        let server = Server::real().await;
+        let agents = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": AGENTS}});
+        let (code, answer) = server.post("/api/v1/namespaces", &agents).await;
+        assert!(code == 201 || code == 409, "{answer}");
+        let cluster = server.cluster();
+        Self { server, cluster, chaos: Chaos::random() }
+    }
+
+    pub(crate) fn namespace(&self) -> &str {
+        &self.server.namespace
+    }
+
+    /// A part of the application on this node, ready.
+    pub(crate) async fn part(&self, name: &str, node: &str) -> Part {
+        self.part_with(name, node, json!({})).await
+    }
+
+    /// The same with more in its container.
+    pub(crate) async fn part_with(&self, name: &str, node: &str, container: Value) -> Part {
+        let mut web = json!({
+            "name": "web", "image": "localhost/shop:1", "imagePullPolicy": "IfNotPresent",
+            "ports": [{"containerPort": PORT}],
+            "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}, "periodSeconds": 1},
+        });
+        for (key, value) in container.as_object().unwrap() {
+            web[key] = value.clone();
+        }
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": self.namespace(), "labels": {"app": name}},
+            "spec": {
+                "nodeSelector": {"kubernetes.io/hostname": node},
+                "terminationGracePeriodSeconds": 1,
+                "containers": [web],
+            },
+        });
+        self.server.create(pod).await;
+        let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace());
+        let begun = Instant::now();
+        loop {
+            let (_, pod) = self.server.ask(&path).await;
+            let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            if conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True") {
+                let address = pod["status"]["podIP"].as_str().unwrap().to_owned();
+                return Part { name: name.to_owned(), address };
+            }
+            assert!(begun.elapsed() < READY, "{name} is not ready: {}", pod["status"]);
+            Clock::real().sleep(ms(200)).await;
+        }
+    }
+
+    /// A service with the name of the part that it leads to, and its address.
+    pub(crate) async fn service(&self, name: &str, port: u16) -> String {
+        let service = json!({
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": name, "namespace": self.namespace()},
+            "spec": {"selector": {"app": name}, "ports": [{"port": port, "targetPort": PORT}]},
+        });
+        let made = self.server.create(service).await;
+        let address = format!("{}:{port}", made["spec"]["clusterIP"].as_str().unwrap());
+        // Nodes hear of it a moment later.
+        address
+    }
+
+    /// The pods of this part.
+    pub(crate) fn pods(&self, name: &str) -> Pods {
+        self.cluster.pods().in_namespace(self.namespace()).label("app", name).unwrap()
+    }
+
+    pub(crate) fn agents(&self, by: Delivery) -> Agents {
+        self.cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap().only_by(by)
+    }
+
+    /// Puts the fault in force, and sees it there.
+    pub(crate) async fn inject<F>(&self, fault: F, pods: Pods) -> Result<Injection>
+    where
+        F: Fault<Target = chaos_k8s::cluster::Pod>,
+    {
+        let ledger = Ledger::in_memory(self.cluster.undos()?);
+        let inject = self.chaos.inject(fault.on(pods, Mode::ALL), BlastRadius::count(500)?).ledger(ledger);
+        let injection = inject.begin().await?;
+        for (name, seen) in injection.observe().await {
+            let seen = seen?;
+            assert!(seen.is_in_force(), "{name}: {}", seen.detail());
+        }
+        Ok(injection)
+    }
+
+    /// That no agent of this scene is left: no pod, and no container that runs.
+    pub(crate) async fn nothing_is_left(&self) {
+        let run = self.cluster.run();
+        let path = format!("/api/v1/namespaces/{AGENTS}/pods?labelSelector=chaos-sdk.dev%2Frun%3D{run}");
+        let (_, agents) = self.server.ask(&path).await;
+        assert_eq!(agents["items"].as_array().map_or(0, Vec::len), 0, "{agents}");
+        let (_, pods) = self.server.ask(&format!("/api/v1/namespaces/{}/pods", self.namespace())).await;
+        for pod in pods["items"].as_array().unwrap() {
+            for status in pod["status"]["ephemeralContainerStatuses"].as_array().into_iter().flatten() {
+                assert!(status["state"]["running"].is_null(), "{status}");
+            }
+        }
+    }
+
+    /// Takes it all away, and does not wait for that.
+    pub(crate) async fn over(self) {
+        self.nothing_is_left().await;
+        let path = format!("/api/v1/namespaces/{}", self.namespace());
+        self.server.delete(&path, &json!({})).await;
+    }
+}
+
+impl Part {
+    /// What it answers, with its status.
+    pub(crate) async fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        let asking = async {
+            let mut stream = TcpStream::connect((self.address.as_str(), PORT)).await?;
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+            stream.write_all(request.as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok(answer)
+        };
+        let answer: std::io::Result<String> = tokio::time::timeout(secs(30), asking)
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+        let answer = answer?;
+        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        Ok((status, body.trim().to_owned()))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Option<String> {
+        let (status, body) =
+            self.try_get(path).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        (status == 200).then_some(body)
+    }
+
+    /// How many milliseconds it takes to ask `to`; none where that does not answer within 3 s.
+    pub(crate) async fn ask(&self, to: &str) -> Option<f64> {
+        let body = self.get(&format!("/ask?to={to}&within=3000")).await?;
+        Some(body.parse().unwrap())
+    }
+
+    /// The median of several.
+    pub(crate) async fn asks(&self, to: &str) -> f64 {
+        let mut all = Vec::new();
+        for _ in 0..9 {
+            all.push(self.ask(to).await.unwrap_or_else(|| panic!("{} does not reach {to}", self.name)));
+        }
+        all.sort_by(f64::total_cmp);
+        all[all.len() / 2]
+    }
+
+    /// Waits until it reaches `to`.
+    pub(crate) async fn reaches(&self, to: &str) {
+        let begun = Instant::now();
+        while self.ask(to).await.is_none() {
+            assert!(begun.elapsed() < secs(60), "{} does not reach {to}", self.name);
+            Clock::real().sleep(ms(100)).await;
+        }
+    }
+}
