@@ -30,6 +30,7 @@ cp_netns=$TESTBED_NAME-cp   # the control plane and the tests run in this networ
 cp_ip=10.99.0.1             # ... whose bridge has this address; nodeI is 10.99.0.(10+I), its pods 10.244.I.0/24
 service_cidr=10.96.0.0/16
 api_service_ip=10.96.0.1
+dns_service_ip=10.96.0.10
 
 # What `up` has settled, with KUBE_BIN.
 api_url='' api_port='' etcd_port='' etcd_peer_port=''

@@ -12,12 +12,14 @@ mod scene;
 #[allow(dead_code, reason = "of another test program")]
 mod server;
 #[cfg(target_os = "linux")]
+mod stress;
+#[cfg(target_os = "linux")]
 #[path = "../support/mod.rs"]
 mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[network::TESTS])
+    support::run(&[network::TESTS, stress::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -2,19 +2,29 @@
 
 use std::time::Instant;
 
+use chaos_core::Percent;
 use chaos_core::units::ms;
-use chaos_k8s::cluster::agents::Delivery;
-use chaos_k8s::node::net;
+use chaos_k8s::cluster::agents::{Delivery, Peers};
+use chaos_k8s::node::net::{self, Bandwidth, DnsEffect};
 
-use crate::scene::{HERE, Scene, UML};
+use crate::scene::{HERE, Scene, UML, until};
 use crate::server::really;
 use crate::support::{Need, Test};
 
+const CONTAINER: Delivery = Delivery::EphemeralContainer;
+const POD: Delivery = Delivery::NodePod;
+
 pub(crate) const TESTS: &[Test] = &[
-    ("delay_to_a_service_by_a_container_here", &[Need::Nodes], || delay(HERE, Delivery::EphemeralContainer)),
-    ("delay_to_a_service_by_a_node_pod_here", &[Need::Nodes], || delay(HERE, Delivery::NodePod)),
-    ("delay_to_a_service_by_a_container", &[Need::UmlNodes], || delay(UML, Delivery::EphemeralContainer)),
-    ("delay_to_a_service_by_a_node_pod", &[Need::UmlNodes], || delay(UML, Delivery::NodePod)),
+    ("delay_to_a_service_by_a_container", &[Need::UmlNodes], || delay(UML, CONTAINER)),
+    ("delay_to_a_service_by_a_pod", &[Need::UmlNodes], || delay(UML, POD)),
+    ("partition_by_a_container", &[Need::Nodes], || partition(HERE, CONTAINER)),
+    ("partition_by_a_pod", &[Need::Nodes], || partition(HERE, POD)),
+    ("partition_on_another_kernel", &[Need::UmlNodes], || partition(UML, POD)),
+    ("loss", &[Need::UmlNodes], || loss(UML)),
+    ("bandwidth_by_a_container", &[Need::Nodes], || bandwidth(HERE, CONTAINER)),
+    ("bandwidth_by_a_pod", &[Need::Nodes], || bandwidth(HERE, POD)),
+    ("dns_by_a_container", &[Need::Nodes], || dns(HERE, CONTAINER)),
+    ("dns_by_a_pod", &[Need::Nodes], || dns(HERE, POD)),
 ];
 
 /// Of 200 ms to a database's service, and nothing else of the same pod.
@@ -45,9 +55,105 @@ fn delay(node: &str, by: Delivery) {
         );
         // A connection and a request: a delay each.
         for slowed in [slowed - before, direct - before] {
-            assert!((380.0..440.0).contains(&slowed), "{slowed} ms more");
+            assert!((380.0..420.0).contains(&slowed), "{slowed} ms more");
         }
         assert!(other < other_before + 50.0 && after < before + 50.0);
+        scene.over().await;
+    });
+}
+
+/// Both ways, and one way, by nf_tables alone.
+fn partition(node: &str, by: Delivery) {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", node), scene.part("db", HERE));
+        let to_db = scene.service("db", 80).await;
+        let (to_front, direct) = (format!("{}:8080", front.address), format!("{}:8080", db.address));
+        front.reaches(&to_db).await;
+        db.reaches(&to_front).await;
+        let service = || scene.cluster.service(scene.namespace(), "db");
+
+        let cut = scene.agents(by).net(net::drop()).between(service());
+        let injection = scene.inject(cut, scene.pods("front")).await.unwrap();
+        assert!(front.ask(&to_db).await.is_none() && front.ask(&direct).await.is_none());
+        assert!(front.get("/health").await.is_some(), "others still reach it");
+        injection.revert().await.unwrap();
+        assert!(front.ask(&to_db).await.is_some());
+
+        // What the front says is lost; the database still asks the front, whose answers are lost as well, but hears nothing.
+        let deaf = scene.agents(by).net(net::drop()).from(Peers::from(scene.pods("db")));
+        let injection = scene.inject(deaf, scene.pods("front")).await.unwrap();
+        assert!(db.ask(&to_front).await.is_none() && front.get("/health").await.is_some());
+        injection.revert().await.unwrap();
+        assert!(db.ask(&to_front).await.is_some());
+        scene.over().await;
+    });
+}
+
+/// Of datagrams to one peer: within the 99 % interval of the binomial distribution of 400 at 20 %.
+fn loss(node: &str) {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", node), scene.part("db", HERE));
+        let to = format!("{}:8080", db.address);
+        front.reaches(&to).await;
+        let count = |text: Option<String>| text.unwrap().parse::<u32>().unwrap();
+        let lossy = scene
+            .agents(Delivery::NodePod)
+            .net(net::loss(Percent::try_new(20).unwrap()))
+            .to(scene.pods("db"));
+        let injection = scene.inject(lossy, scene.pods("front")).await.unwrap();
+        let came = count(front.get(&format!("/echo?to={to}&n=400")).await);
+        injection.revert().await.unwrap();
+        let after = count(front.get(&format!("/echo?to={to}&n=100")).await);
+        println!("{came} of 400 came back under 20 % of loss, {after} of 100 after it");
+        assert!((299..=341).contains(&came) && after == 100, "{came} {after}");
+        scene.over().await;
+    });
+}
+
+/// What the front fetches comes at the bandwidth that was asked.
+fn bandwidth(node: &str, by: Delivery) {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", node), scene.part("db", HERE));
+        let to = format!("{}:8080", db.address);
+        front.reaches(&to).await;
+        let narrow = net::bandwidth(Bandwidth::kbit(800).unwrap());
+        let narrow = scene.agents(by).net(narrow).from(scene.pods("db"));
+        let injection = scene.inject(narrow, scene.pods("front")).await.unwrap();
+        let took: f64 =
+            front.get(&format!("/fetch?to={to}&n=300000&within=20000")).await.unwrap().parse().unwrap();
+        injection.revert().await.unwrap();
+        let after: f64 =
+            front.get(&format!("/fetch?to={to}&n=300000&within=20000")).await.unwrap().parse().unwrap();
+        println!("300 kB in {took} ms at 100 kB/s on {node}, {after} ms after it");
+        // A bucket's worth comes at once.
+        assert!((2300.0..3600.0).contains(&took) && after < 1000.0, "{took} {after}");
+        scene.over().await;
+    });
+}
+
+/// Of the cluster's own DNS: one name fails, the others are answered.
+fn dns(node: &str, by: Delivery) {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", node), scene.part("db", HERE));
+        let _ = db;
+        for service in ["db", "cache"] {
+            scene.service(service, 80).await;
+        }
+        let name = |service: &str| format!("{service}.{}.svc.cluster.local", scene.namespace());
+        let resolve = |service: &str| {
+            let (front, path) = (front.clone(), format!("/resolve?name={}", name(service)));
+            async move { front.get(&path).await }
+        };
+        until(|| async { resolve("db").await.is_some() && resolve("cache").await.is_some() }).await;
+        let gone = net::dns(DnsEffect::NxDomain).names(&name("db")).unwrap();
+        let injection = scene.inject(scene.agents(by).fault(gone), scene.pods("front")).await.unwrap();
+        assert!(resolve("db").await.is_none() && resolve("cache").await.is_some());
+        injection.revert().await.unwrap();
+        assert!(resolve("db").await.is_some());
         scene.over().await;
     });
 }

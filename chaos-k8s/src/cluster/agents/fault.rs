@@ -26,10 +26,12 @@ use crate::agent::status::ItemState;
 use crate::cluster::api::{Kind, Request};
 use crate::cluster::rights::{Needs, Place as Where, Right, Rights};
 use crate::cluster::{Cluster, Pod};
-use crate::node::net::{Direction, NetRule, Traffic};
+use crate::node::net::{Direction, DnsFault, NetRule, Traffic};
 
 /// The name of the fault in the spec of its agents.
 const NAMED: &str = "fault";
+/// The service of the cluster's DNS, whatever serves it.
+const DNS: (&str, &str) = ("kube-system", "kube-dns");
 /// How long what was looked up for one target is believed for the next.
 const BELIEVED: Duration = secs(5);
 /// How much later than asked an agent may end without being told to.
@@ -127,6 +129,7 @@ impl Carried for FaultData {
 
 /// A way that was found, and why no better one.
 struct Chosen {
+    data: FaultData,
     delivery: Delivery,
     rights: AgentRights,
     items: Vec<Item>,
@@ -155,6 +158,38 @@ impl<F: Carried> PodFault<F> {
         Ok(data)
     }
 
+    /// The same for this delivery: an agent on a node does not know which DNS servers a pod asks.
+    async fn data_for(&self, delivery: Delivery, data: &FaultData) -> Result<FaultData> {
+        match data {
+            FaultData::Dns(dns) if delivery == Delivery::NodePod && dns.servers().is_empty() => {
+                let servers = self.dns_of_the_cluster().await?;
+                Ok(servers.into_iter().fold(dns.clone(), DnsFault::server).into())
+            }
+            data => Ok(data.clone()),
+        }
+    }
+
+    /// The addresses of the service that kubelets write into pods' resolv.conf, by the name that it has everywhere
+    /// (Kubernetes' documentation, "DNS for Services and Pods").
+    async fn dns_of_the_cluster(&self) -> Result<Vec<IpAddr>> {
+        let (namespace, name) = DNS;
+        let found: Option<Value> =
+            self.cluster().api().find(Request::get(Kind::SERVICE, Some(namespace), name)).await?;
+        let addresses = found.as_ref().and_then(|service| service["spec"]["clusterIPs"].as_array());
+        let addresses = addresses.into_iter().flatten().filter_map(Value::as_str);
+        let addresses: Vec<IpAddr> = addresses.filter_map(|address| address.parse().ok()).collect();
+        match addresses.is_empty() {
+            false => Ok(addresses),
+            true => Err(Error::refused(format!(
+                "service {namespace}/{name} has no address: name the pods' DNS servers by `server`"
+            ))),
+        }
+    }
+
+    fn asks_for_dns(&self) -> bool {
+        matches!(self.asked.data(None), FaultData::Dns(dns) if dns.servers().is_empty())
+    }
+
     /// What a delivery takes from the API server.
     fn needs_of(&self, delivery: Delivery, place: &Where<'_>) -> Rights {
         let own = Some(self.agents.namespace());
@@ -170,6 +205,9 @@ impl<F: Carried> PodFault<F> {
                     rights.insert(Right::new(verb, Kind::POD, own));
                 }
                 rights.insert(Right::new("get", Kind::POD, own).on("log"));
+                if self.asks_for_dns() {
+                    rights.insert(Right::new("get", Kind::SERVICE, Some(DNS.0)));
+                }
             }
         }
         rights
@@ -198,6 +236,14 @@ impl<F: Carried> PodFault<F> {
                 why.push(format!("{delivery}: missing rights: {missing}"));
                 continue;
             }
+            let data = &match self.data_for(delivery, data).await {
+                Ok(data) => data,
+                Err(error) if error.is_refused() => {
+                    why.push(format!("{delivery}: {}", error.chain()));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let items = match facts.items(data, NAMED, delivery) {
                 Ok(items) => items,
                 Err(error) => {
@@ -210,7 +256,7 @@ impl<F: Carried> PodFault<F> {
                 .iter()
                 .fold(AgentRights::none(), |rights, item| rights.and(data.rights_on(&item.target, ground)));
             match self.try_out(pod, facts, data, delivery, &items, &rights).await {
-                Ok(()) => return Ok(Chosen { delivery, rights, items, why }),
+                Ok(()) => return Ok(Chosen { data: data.clone(), delivery, rights, items, why }),
                 Err(error) if error.is_refused() => why.push(format!("{delivery}: {}", error.chain())),
                 Err(error) => return Err(error),
             }
@@ -289,7 +335,7 @@ impl<F: Carried> PodFault<F> {
     }
 
     /// Takes note of a target that may be approved: which agent it gets.
-    fn note(&self, pod: &Pod, facts: &Facts, data: &FaultData, chosen: &Chosen) -> AgentEnd {
+    fn note(&self, pod: &Pod, facts: &Facts, chosen: &Chosen) -> AgentEnd {
         let mut planned = self.state.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = &mut *planned;
         let known = match chosen.delivery {
@@ -297,7 +343,7 @@ impl<F: Carried> PodFault<F> {
             Delivery::EphemeralContainer => None,
         };
         let agent = known.unwrap_or_else(|| {
-            let spec = spec(data, secs(60), chosen.delivery);
+            let spec = spec(&chosen.data, secs(60), chosen.delivery);
             let end = self.end_of(pod, facts, chosen.delivery, &spec);
             let agent = end.agent;
             if chosen.delivery == Delivery::NodePod {
@@ -393,7 +439,7 @@ impl<F: Carried> Fault for PodFault<F> {
         let facts = Facts::of(self.cluster(), &pod.object(), &wanted).await?;
         let data = self.data().await?;
         let chosen = self.choose(pod, &facts, &data).await?;
-        let end = self.note(pod, &facts, &data, &chosen);
+        let end = self.note(pod, &facts, &chosen);
         let rights: Vec<String> = chosen.rights.iter().map(|(right, _)| right.to_string()).collect();
         let rights = if rights.is_empty() { "no rights".to_owned() } else { rights.join(", ") };
         let why = if chosen.why.is_empty() { "the least rights".to_owned() } else { chosen.why.join("; ") };
@@ -401,7 +447,7 @@ impl<F: Carried> Fault for PodFault<F> {
             Delivery::NodePod => format!(" {}", facts.node),
             Delivery::EphemeralContainer => String::new(),
         };
-        let change = format!("{data}, by {}{on} with {rights} ({why})", chosen.delivery);
+        let change = format!("{}, by {}{on} with {rights} ({why})", chosen.data, chosen.delivery);
         Ok(Plan::reversible(change, end).owned_by(Owner::Deadline))
     }
 

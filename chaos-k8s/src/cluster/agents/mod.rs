@@ -31,6 +31,11 @@
 //! | stress of a container's limits | | the node's cgroups; where they are bordered, hostPID, SYS_ADMIN, SYS_PTRACE |
 //! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
 //!
+//! Kubernetes gives an ephemeral container no resources of its own, and so the least weight: CPU stress by one takes what the pod's
+//! containers leave of its limit, or use beside each other. For more there is the agent pod: name a container.
+//!
+//! netem needs a node whose kernel has it, for a container has no `/dev/net/tun`; the plan does not know, the inject says so.
+//!
 //! One agent pod serves all targets of an injection on its node. Nothing listens on a port, and nothing is run in the
 //! target's own containers.
 //!
