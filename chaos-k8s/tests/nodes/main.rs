@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "figures are printed, not asserted; and what is not run says so")]
 
 #[cfg(target_os = "linux")]
+mod ends;
+#[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
 mod scene;
@@ -19,7 +21,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[network::TESTS, stress::TESTS])
+    support::run(&[network::TESTS, stress::TESTS, ends::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -111,7 +111,11 @@ impl Scene {
     }
 
     pub(crate) fn agents(&self, by: Delivery) -> Agents {
-        self.cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap().only_by(by)
+        self.agents_of(&self.cluster, by)
+    }
+
+    pub(crate) fn agents_of(&self, cluster: &Cluster, by: Delivery) -> Agents {
+        cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap().only_by(by)
     }
 
     /// Puts the fault in force, and sees it there.
@@ -188,7 +192,11 @@ impl Part {
 
     /// How many milliseconds it takes to ask `to`; none where that does not answer within 3 s.
     pub(crate) async fn ask(&self, to: &str) -> Option<f64> {
-        let body = self.get(&format!("/ask?to={to}&within=3000")).await?;
+        self.ask_within(to, secs(3)).await
+    }
+
+    pub(crate) async fn ask_within(&self, to: &str, within: Duration) -> Option<f64> {
+        let body = self.get(&format!("/ask?to={to}&within={}", within.as_millis())).await?;
         Some(body.parse().unwrap())
     }
 
