@@ -65,7 +65,8 @@ impl Agent {
         let (replacing, replacements) = mpsc::unbounded_channel();
         let file = OrderFile::new(spec.orders.clone());
         let (spec, kept) = (kept.as_replaced(&spec), RefCell::new(kept));
-        let agent = Self { spec, tools, writer, slots, kept, until_is_new: Notify::new(), replacing };
+        let (until_is_new, replaced) = (Notify::new(), RefCell::default());
+        let agent = Self { spec, tools, writer, slots, kept, until_is_new, replaced, replacing };
         Ok((agent, Ends { signals, orders, file }, replacements))
     }
 }

@@ -20,9 +20,9 @@ impl Agent {
                 reply.give(done.map_or_else(Answer::Refused, |()| Answer::Status(self.beat())));
             }
             Order::Replace { fault, with } => match self.accept(&fault, &with) {
-                Ok(before) => {
+                Ok(()) => {
                     // Its receiver lives as long as this is asked; dropped, it is answered.
-                    let _ = self.replacing.send(Replacement { fault, with, before, reply });
+                    let _ = self.replacing.send(Replacement { fault, with, reply });
                 }
                 Err(error) => drop(reply.give(Answer::Refused(error.chain()))),
             },

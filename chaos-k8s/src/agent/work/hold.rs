@@ -1,6 +1,7 @@
 //! [`Agent`]: an agent at work, until what ends it first.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::signals::Signals;
 use super::slot::Slots;
 use super::tools::Tools;
 use crate::agent::control::{Answer, Asked};
-use crate::agent::spec::Spec;
+use crate::agent::spec::{FaultData, Spec};
 use crate::agent::status::{Beat, End, Ending, HEARTBEAT, Said, Writer};
 
 /// How often it is said that an order was refused: whoever shares the network can cause it.
@@ -32,6 +33,8 @@ pub(super) struct Agent {
     pub(super) kept: RefCell<Kept>,
     /// When its time is over has changed.
     pub(super) until_is_new: Notify,
+    /// Faults that came into force in place of the spec's.
+    pub(super) replaced: RefCell<BTreeMap<String, FaultData>>,
     pub(super) replacing: mpsc::UnboundedSender<Replacement>,
 }
 

@@ -172,18 +172,22 @@ impl Kept {
         spec
     }
 
-    /// This fault is in place of the spec's, or the spec's own again; what was before.
-    pub(super) fn replace(&mut self, name: &str, with: Option<FaultData>) -> Result<Option<FaultData>> {
-        let put = |faults: &mut BTreeMap<String, FaultData>, fault| match fault {
-            Some(fault) => faults.insert(name.to_owned(), fault),
-            None => faults.remove(name),
-        };
-        let before = put(&mut self.written.faults, with);
-        if let Err(error) = self.write() {
-            put(&mut self.written.faults, before);
-            return Err(error);
+    /// The fault that is to be in place of the spec's.
+    pub(super) fn replaced(&self, name: &str) -> Option<&FaultData> {
+        self.written.faults.get(name)
+    }
+
+    /// This fault is to be in place of the spec's.
+    pub(super) fn replace(&mut self, name: &str, with: FaultData) -> Result<()> {
+        let before = self.written.faults.insert(name.to_owned(), with);
+        let written = self.write();
+        if written.is_err() {
+            match before {
+                Some(before) => drop(self.written.faults.insert(name.to_owned(), before)),
+                None => drop(self.written.faults.remove(name)),
+            }
         }
-        Ok(before)
+        written
     }
 
     pub(super) fn heeded(&self) -> u64 {
@@ -318,12 +322,15 @@ mod tests {
         let spec = spec(home.path()).fault("slow", of(1));
         let mut kept = Kept::open(&spec).unwrap();
         kept.heeding(7);
-        assert_eq!(kept.replace("slow", Some(of(2))).unwrap(), None);
+        assert_eq!(kept.replaced("slow"), None);
+        kept.replace("slow", of(2)).unwrap();
         let mut kept = Kept::open(&spec).unwrap();
         assert_eq!((kept.heeded(), &kept.as_replaced(&spec).faults["slow"]), (7, &of(2)));
-        assert_eq!(kept.replace("slow", Some(of(3))).unwrap(), Some(of(2)));
-        assert_eq!(kept.replace("slow", None).unwrap(), Some(of(3)));
-        assert_eq!(Kept::open(&spec).unwrap().as_replaced(&spec), spec);
+        kept.replace("slow", of(3)).unwrap();
+        assert_eq!(Kept::open(&spec).unwrap().replaced("slow"), Some(&of(3)));
+        fs::remove_dir_all(home.path()).unwrap();
+        assert!(kept.replace("slow", of(4)).unwrap_err().is_failed());
+        assert_eq!(kept.replaced("slow"), Some(&of(3)), "what is not written does not hold");
     }
 
     #[test]

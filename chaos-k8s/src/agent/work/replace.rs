@@ -27,8 +27,6 @@ const STILL_HELD: Duration = secs(40);
 pub(super) struct Replacement {
     pub(super) fault: String,
     pub(super) with: FaultData,
-    /// What was noted before in its place.
-    pub(super) before: Option<FaultData>,
     pub(super) reply: Reply,
 }
 
@@ -43,17 +41,16 @@ struct Outcome {
 }
 
 impl Agent {
-    /// Looks whether the fault can be replaced by this one, and notes it, so that a restart injects it; what was noted
-    /// before.
-    pub(super) fn accept(&self, fault: &str, with: &FaultData) -> Result<Option<FaultData>> {
+    /// Looks whether the fault can be replaced by this one, and notes it, so that a restart injects it.
+    pub(super) fn accept(&self, fault: &str, with: &FaultData) -> Result<()> {
         let mut kept = self.kept.borrow_mut();
         drop(kept.as_replaced(&self.spec).replaced(fault, with.clone())?);
-        kept.replace(fault, Some(with.clone()))
+        kept.replace(fault, with.clone())
     }
 
     /// Does it at all items of the fault that are in force, and answers.
     pub(super) async fn replace(&self, under_way: &mut UnderWay<Came>, asked: Replacement) {
-        let Replacement { fault, with, before, reply } = asked;
+        let Replacement { fault, with, reply } = asked;
         self.begin_anew(under_way, &fault, &with);
         let mut outcome = Outcome::default();
         while let Some(done) = under_way.join_next().await {
@@ -77,14 +74,25 @@ impl Agent {
                 Err(panic) => outcome.failed.push(format!("an item: {panic}")),
             }
         }
-        if outcome.replaced == 0 && !outcome.failed.is_empty() {
-            let noted = self.kept.borrow_mut().replace(&fault, before);
-            outcome.failed.extend(noted.err().map(|error| error.chain()));
+        if outcome.replaced > 0 || outcome.failed.is_empty() {
+            self.replaced.borrow_mut().insert(fault, with);
+        } else if let Err(error) = self.stay_with_the_old(&fault, &with) {
+            outcome.failed.push(error.chain());
         }
         reply.give(match outcome.failed.is_empty() {
             true => Answer::Status(self.beat()),
             false => Answer::Refused(outcome.in_words()),
         });
+    }
+
+    /// It came into force nowhere, so a restart does not inject it, unless another was accepted meanwhile.
+    fn stay_with_the_old(&self, fault: &str, with: &FaultData) -> Result<()> {
+        let mut kept = self.kept.borrow_mut();
+        let in_force = self.replaced.borrow().get(fault).or(self.spec.faults.get(fault)).cloned();
+        match in_force {
+            Some(in_force) if kept.replaced(fault) == Some(with) => kept.replace(fault, in_force),
+            _ => Ok(()),
+        }
     }
 
     /// Puts the new one in force at each item, the old one being there.
