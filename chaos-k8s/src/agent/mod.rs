@@ -5,6 +5,7 @@
 //! controller                                   pod
 //!   Spec --base64, a variable--> chaos-agent   guardian (first process) ── injector ── engines
 //!   Reader <--lines of the log--               its own deadline, SIGTERM, orders over @chaos-RUN: revert and end
+//!   Orders --an annotation, a file-->          the same orders, in a pod of the agent's own
 //! ```
 //!
 //! It comes to its targets in one of two ways, and the [`Rights`](rights::Rights) of the items say what it needs there:
@@ -27,8 +28,9 @@
 //! # Ends
 //! Whichever comes first, everything is taken back and seen to be gone:
 //!
-//! - Its time is over, by the node's monotonic clock, wherever controller, API server, kubelet and network are.
-//! - SIGTERM or SIGINT; an order of who knows the token.
+//! - Its time is over, by the node's monotonic clock, wherever controller, API server, kubelet and network are. It counts
+//!   from the moment when all items have come to their turn; what is not in force in the time for that stays undone.
+//! - SIGTERM or SIGINT; an order of who knows the token, or may write the file that the spec names.
 //! - The injector is killed, or stopped past its time: the kernel takes back what is its, the guardian the rest. So it is
 //!   with a panic that nothing catches.
 //! - The container is killed whole: the kernel takes back what is its. Started again with the same

@@ -17,7 +17,7 @@ use crate::node::{self, Node};
 const TOKEN: &str = "CHAOS_AGENT_TOKEN";
 /// The exit code of a command line that is no command.
 const USAGE: u8 = 2;
-/// How long an order waits for its last answer: a revert is tried several times, each bounded.
+/// How long an order waits for its last answer, in all: a revert is tried several times, each bounded.
 const PATIENCE: Duration = secs(120);
 
 const HELP: &str = "\
@@ -25,6 +25,7 @@ chaos-agent [run]                     do what the spec in CHAOS_AGENT_SPEC says
 chaos-agent tell RUN stop             take everything back and end
 chaos-agent tell RUN extend DURATION  last so long from now on
 chaos-agent tell RUN status           say how it goes
+chaos-agent tell RUN order            what CHAOS_AGENT_ORDER says, in base64 of JSON
 chaos-agent doctor                    say what this node can do
 chaos-agent version                   say the version
 
@@ -60,7 +61,11 @@ fn order_of(run: &str, order: &[&str]) -> Result<(RunId, Token, Order)> {
         ["stop"] => Order::Stop,
         ["status"] => Order::Status,
         ["extend", lasting] => Order::Extend(duration::parse(lasting)?),
-        _ => return Err(Error::invalid("no such order: there are stop, extend DURATION and status")),
+        ["order"] => Order::decode(&std::env::var(Order::VARIABLE).map_err(|source| {
+            Error::invalid(format!("no order: give one in {}, in base64 of JSON", Order::VARIABLE))
+                .with_source(source)
+        })?)?,
+        _ => return Err(Error::invalid("no such order: there are stop, extend DURATION, status and order")),
     };
     Ok((run.parse()?, Token::try_new(token)?, order))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
 use chaos_k8s::agent::spec::Spec;
-use chaos_k8s::agent::status::{End, Ending, Heard, ItemState, Line, Reader};
+use chaos_k8s::agent::status::{End, Ending, Heard, ItemState, Line, Reader, Said};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The bound of every wait for something that takes less: machines are shared, and User-Mode Linux is slow.
@@ -122,6 +122,12 @@ impl Agent {
             ItemState::InForce { detail } => detail,
             other => panic!("{other:?}\n{}", self.said()),
         }
+    }
+
+    /// Waits until its time counts, by two heartbeats: with the first, not every item may have been told yet.
+    pub(crate) fn counts(&self, lasting: Duration) {
+        let counts = |line: &&Line| matches!(line.said, Said::Beat(beat) if u128::from(beat.left_ms) <= lasting.as_millis());
+        self.wait_for("its time counts", |log| (log.lines.iter().filter(counts).count() > 1).then_some(()));
     }
 
     /// Everything that it said.

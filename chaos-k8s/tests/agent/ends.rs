@@ -1,10 +1,12 @@
 //! However it ends, nothing stays in force.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use chaos_core::units::{ms, secs};
-use chaos_k8s::agent::spec::{Item, PodNetwork, Spec, Which};
-use chaos_k8s::agent::status::{Ending, HEARTBEAT, Said};
+use chaos_k8s::agent::spec::{ContainerProcesses, Item, PodNetwork, Spec, Which};
+use chaos_k8s::agent::status::{Ending, HEARTBEAT, ItemState, Said};
 use chaos_k8s::node::process;
 use rustix::process::Signal;
 
@@ -23,6 +25,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_killed_guardian_is_an_end_too", &[Need::Root, Need::Nft], guardian_killed),
     ("a_log_that_nobody_reads_holds_no_end_up", &[Need::Root, Need::Nft], unread),
     ("an_end_in_the_midst_of_the_beginning_leaves_nothing", &[Need::Root, Need::Nft], early),
+    (
+        "what_is_not_in_force_in_time_is_skipped_and_the_rest_counts_from_there",
+        &[Need::Root, Need::Nft, Need::Cgroup1],
+        late,
+    ),
 ];
 
 fn passes(client: &Client) -> bool {
@@ -37,12 +44,18 @@ fn deadline() {
     spec.lasting = secs(5);
     let mut agent = Agent::start(&spec);
     agent.in_force(0);
-    let in_force = Instant::now();
     assert!(!passes(&client));
     agent.ends(Ending::Over);
-    println!("in force for {:?} of a deadline of 5 s", in_force.elapsed());
     assert!(passes(&client) && scene.left().is_empty());
     let log = agent.log();
+    let said = |is_it: fn(&Said) -> bool| log.lines.iter().find(|line| is_it(&line.said)).unwrap().ms;
+    let in_force =
+        said(|said| matches!(said, Said::Item(item) if matches!(item.state, ItemState::InForce { .. })));
+    let end = said(|said| matches!(said, Said::End(_)));
+    println!("in force after {in_force} ms, for {} ms, asked 5 s", end - in_force);
+    assert!(end - in_force >= 5000, "it counts from its being in force");
+    let left = log.reader.hello().unwrap().left_ms;
+    assert!((34_000..=35_000).contains(&left), "until then the time for starting is in it: {left}");
     let beats: Vec<_> = log
         .lines
         .iter()
@@ -52,7 +65,8 @@ fn deadline() {
         })
         .collect();
     // A loaded machine may lose some, never gain some.
-    assert!((2..=6).contains(&beats.len()), "{beats:?}");
+    assert!((2..=end / 1000 + 1).contains(&(beats.len() as u64)), "{beats:?}");
+    assert!(beats.iter().all(|(ms, beat)| *ms < in_force + 1000 || beat.left_ms <= 5000), "{beats:?}");
     assert!(
         beats.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1.left_ms > two[1].1.left_ms),
         "{beats:?}"
@@ -109,6 +123,7 @@ fn stopped() {
         Agent::start(&short(processes::spec(&paused, Which::First, process::pause()))),
     ];
     agents.iter().for_each(|agent| drop(agent.in_force(0)));
+    agents.iter().for_each(|agent| agent.counts(secs(6)));
     let since = Instant::now();
     agents.iter().for_each(|agent| send(agent.injector(), Signal::STOP));
     assert!(!passes(&client) && paused.state() == 't');
@@ -191,4 +206,56 @@ fn early() {
         assert!(scenes.iter().all(|scene| scene.left().is_empty()));
     }
     println!("items that were in force when the end came: {seen:?} of 4");
+}
+
+struct Frozen(PathBuf);
+
+impl Frozen {
+    fn new(container: &Container) -> Self {
+        let file = container.group.dir("freezer").join("freezer.state");
+        fs::write(&file, "FROZEN").unwrap();
+        Self(file)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        fs::write(&self.0, "THAWED").unwrap();
+    }
+}
+
+/// A process that does not stop, because its cgroup is frozen: in version 1 it takes no signal then.
+fn late() {
+    let (scene, container) = (Scene::new(), Container::new());
+    let dir = NetnsDir::with(&[&scene]);
+    let client = scene.client();
+    let mut spec = spec(dir.path()).fault("stopped", process::stop()).item(Item::new(
+        "shop/cart-0 web",
+        ContainerProcesses::of(container.id(), Which::First),
+        "stopped",
+    ));
+    (spec.starting, spec.lasting) = (secs(2), secs(2));
+    let frozen = Frozen::new(&container);
+    let mut agent = Agent::start(&spec);
+    agent.in_force(0);
+    let state = agent.item(1, |state| !matches!(state, ItemState::Prepared { .. }));
+    assert!(
+        matches!(&state, ItemState::Skipped { why } if why.contains("not in force 2s after")),
+        "{state:?}"
+    );
+    assert!(!passes(&client));
+    drop(frozen);
+    agent.ends(Ending::Over);
+    assert!(passes(&client) && scene.left().is_empty());
+    wait_until("it runs again", || container.state() == 'S');
+    // However long the giving up takes, its time is over when starting and lasting are.
+    let log = agent.log();
+    let over = log.lines.iter().filter_map(|line| match &line.said {
+        Said::Hello(hello) => Some(line.ms + hello.left_ms),
+        Said::Beat(beat) => Some(line.ms + beat.left_ms),
+        _ => None,
+    });
+    let over: Vec<u64> = over.collect();
+    // Milliseconds are cut off, and the first line comes a little after what it says.
+    assert!(over.len() > 1 && over.iter().all(|then| *then <= over[0] + 5), "{over:?}");
 }

@@ -22,11 +22,15 @@ mod network;
 #[cfg(target_os = "linux")]
 mod node;
 #[cfg(target_os = "linux")]
+mod order_file;
+#[cfg(target_os = "linux")]
 mod orders;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]
 mod refusals;
+#[cfg(target_os = "linux")]
+mod replace;
 #[cfg(target_os = "linux")]
 mod restart;
 #[cfg(target_os = "linux")]
@@ -56,6 +60,8 @@ fn main() -> std::process::ExitCode {
         processes::TESTS,
         ends::TESTS,
         orders::TESTS,
+        order_file::TESTS,
+        replace::TESTS,
         restart::TESTS,
         rights::TESTS,
     ])

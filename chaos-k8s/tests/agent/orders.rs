@@ -1,9 +1,9 @@
 //! Orders over the agent's socket, as a second container in the pod gives them.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use chaos_core::units::{ms, secs};
-use chaos_k8s::agent::control::Answer;
+use chaos_k8s::agent::control::{Answer, Order};
 use chaos_k8s::agent::spec::{Item, OwnNetwork, Spec};
 use chaos_k8s::agent::status::{Ending, Said};
 
@@ -28,10 +28,21 @@ fn spec() -> Spec {
 
 /// As a user without rights.
 fn tell(spec: &Spec, token: &str, order: &[&str]) -> Output {
+    telling(spec, token, order).output().unwrap()
+}
+
+fn telling(spec: &Spec, token: &str, order: &[&str]) -> Command {
     use std::os::unix::process::CommandExt;
     let mut command = command(program_for_all());
     command.args(["tell", &spec.run.to_string()]).args(order).env("CHAOS_AGENT_TOKEN", token);
-    command.uid(NOBODY).gid(NOBODY).output().unwrap()
+    command.uid(NOBODY).gid(NOBODY);
+    command
+}
+
+/// An order that is no word, by a container that carries it.
+pub(crate) fn tell_order(spec: &Spec, order: &Order) -> Output {
+    let mut telling = telling(spec, spec.token.as_str(), &["order"]);
+    telling.env(Order::VARIABLE, order.encode().unwrap()).output().unwrap()
 }
 
 fn stop() {
@@ -61,7 +72,7 @@ fn stop() {
     assert!(
         matches!(&orders[..], [refused, heeded]
             if matches!(&refused.said, Said::Order { refused: Some(why), .. } if why.contains("user 65534"))
-            && matches!(&heeded.said, Said::Order { order, refused: None } if order == "stop")),
+            && matches!(&heeded.said, Said::Order { n: None, order, refused: None } if order == "stop")),
         "{orders:?}"
     );
 }
@@ -71,9 +82,10 @@ fn extend() {
     let mut spec = spec().at_most(secs(300));
     spec.lasting = secs(6);
     let client = scene.client();
-    let begun = std::time::Instant::now();
     let mut agent = scene.target.inside(|| Agent::start(&spec));
     agent.in_force(0);
+    let begun = std::time::Instant::now();
+    agent.counts(secs(6));
     let told = |order: &[&str]| {
         let output = scene.target.inside(|| tell(&spec, spec.token.as_str(), order));
         (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())

@@ -32,7 +32,7 @@ fn spec(dir: &Path, container: &Container, kept_in: &Path, restart: Restart) -> 
 }
 
 /// Guardian and injector at once, so that neither does anything for the other.
-fn kill_whole(agent: &mut Agent) {
+pub(crate) fn kill_whole(agent: &mut Agent) {
     let injector = agent.injector();
     agent.send(Signal::STOP);
     send(injector, Signal::KILL);
@@ -81,8 +81,8 @@ fn resume() {
     let mut first = Agent::start(&spec);
     (0..3).for_each(|number| drop(first.in_force(number)));
     assert_eq!(victim.state(), 'Z');
-    let left = |agent: &Agent| agent.log().reader.hello().unwrap().left_ms;
-    let left_at_first = left(&first);
+    first.counts(secs(300));
+    let left_at_first = first.log().reader.beat().unwrap().left_ms;
     std::thread::sleep(secs(1));
     kill_whole(&mut first);
     wait_until("the kernel takes back what is its", || client.one(at(PEER, PORT)).is_some());
@@ -96,7 +96,17 @@ fn resume() {
         "{killed:?}"
     );
     assert!(another.lives(), "the first process of its container by now");
-    assert!(left(&second) + 1000 <= left_at_first, "the time goes on");
+    let left = second.log().reader.hello().unwrap().left_ms;
+    assert!(left + 1000 <= left_at_first, "the time goes on");
+    let began = second
+        .log()
+        .lines
+        .iter()
+        .find(|line| matches!(line.said, Said::Beat(_)))
+        .map(|line| line.said.clone());
+    if let Some(Said::Beat(beat)) = began {
+        assert!(beat.left_ms <= left, "and is not counted anew");
+    }
     let swept = second.log().lines.iter().any(|line| matches!(line.said, Said::Swept { clean: true, .. }));
     assert!(swept, "{}", second.said());
     second.send(Signal::TERM);

@@ -21,6 +21,7 @@ const ANSWERS: usize = 2;
 
 /// An order of who knows the token, or what else came.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "as orders are")]
 pub(in crate::agent) enum Asked {
     Order {
         order: Order,

@@ -51,10 +51,15 @@ pub struct Spec {
     pub run: RunId,
     /// What orders over the socket must show.
     pub token: Token,
-    /// How long the faults last, counted from the agent's start on the node's monotonic clock.
+    /// How long the faults last, counted on the node's monotonic clock from the moment when they are in force: when all items
+    /// have come to their turn for the first time. A restart does not count anew.
     #[serde(with = "duration")]
     pub lasting: Duration,
-    /// Up to how long orders may extend that, counted from the same moment; not at all unless said.
+    /// How long after its start an agent may put items in force, 1 s to 10 min; 30 s unless said. What is not in force by
+    /// then is skipped. Until the items are in force, the agent goes on for `starting` and `lasting` at most.
+    #[serde(default = "starting", with = "duration")]
+    pub starting: Duration,
+    /// Up to how long orders may extend `lasting`, counted from the same moment; not at all unless said.
     #[serde(default, with = "duration::option", skip_serializing_if = "Option::is_none")]
     pub at_most: Option<Duration>,
     /// What to do when the agent is started again before that, having been killed.
@@ -63,6 +68,9 @@ pub struct Spec {
     /// A directory that outlives the agent's process (an `emptyDir`): for its ledger, and for how far it got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_in: Option<PathBuf>,
+    /// A file with orders, for an agent in a pod of its own: [`Orders`](super::control::Orders) says how it gets there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orders: Option<PathBuf>,
     /// How often it is looked whether the faults are still in force.
     #[serde(default = "look_every", with = "duration")]
     pub look_every: Duration,
@@ -91,6 +99,10 @@ fn look_every() -> Duration {
     secs(5)
 }
 
+fn starting() -> Duration {
+    secs(30)
+}
+
 impl Spec {
     /// The environment variable that an agent reads it from.
     pub const VARIABLE: &'static str = "CHAOS_AGENT_SPEC";
@@ -107,9 +119,11 @@ impl Spec {
             run: RunId::fresh(),
             token: Token::fresh(),
             lasting,
+            starting: starting(),
             at_most: None,
             restart: Restart::default(),
             kept_in: None,
+            orders: None,
             look_every: look_every(),
             seed: None,
             faults: BTreeMap::new(),
@@ -135,14 +149,27 @@ impl Spec {
         self
     }
 
+    /// Orders are taken from this file too, as whoever may write it gives them, without the token. It is looked at every
+    /// 500 ms.
+    pub fn orders_from(mut self, path: impl Into<PathBuf>) -> Self {
+        self.orders = Some(path.into());
+        self
+    }
+
     /// Orders may extend it up to this long.
     pub fn at_most(mut self, at_most: Duration) -> Self {
         self.at_most = Some(at_most);
         self
     }
 
-    /// Up to how long after the agent's start a fault may be in force.
+    /// Up to how long after the agent's first start a fault may be in force: the time for starting, and the longest that
+    /// the faults last.
     pub fn longest(&self) -> Duration {
+        self.starting.saturating_add(self.most())
+    }
+
+    /// Up to how long the faults last.
+    pub(super) fn most(&self) -> Duration {
         self.at_most.unwrap_or(self.lasting)
     }
 
@@ -159,6 +186,37 @@ impl Spec {
         })
     }
 
+    /// The spec with another fault in place of the one of this name, as [`Order::Replace`](super::control::Order) asks it of
+    /// an agent at work.
+    ///
+    /// # Errors
+    /// [`refused`](Error::is_refused) for a fault that is not a network fault: only those are replaced while they are in
+    /// force. Invalid where there is none of that name, for a fault of another kind, and for one with which the spec would
+    /// be none: it does not [check](Spec::check), or is too [long](Spec::LONGEST).
+    pub fn replaced(mut self, name: &str, with: FaultData) -> Result<Self> {
+        let Some(fault) = self.faults.get_mut(name) else {
+            return Err(Error::invalid(format!(
+                "there is no fault {name:?} to replace: name one of the spec's"
+            )));
+        };
+        match (&*fault, &with) {
+            (FaultData::Network(_), FaultData::Network(_)) => *fault = with,
+            (FaultData::Network(_), other) => {
+                return Err(Error::invalid(format!(
+                    "fault {name:?} is a network fault, and {} cannot take its place: a fault's kind does not change",
+                    other.kind()
+                )));
+            }
+            (other, _) => {
+                return Err(Error::refused(format!(
+                    "fault {name:?} is {}, and only network faults are replaced while they are in force",
+                    other.kind()
+                )));
+            }
+        }
+        self.encode().map(|_| self)
+    }
+
     /// Refuses what cannot be done, as far as that can be told without a look at the node. Reading and writing check too.
     ///
     /// # Errors
@@ -166,6 +224,7 @@ impl Spec {
     /// and whatever the fault or the target says is wrong with it.
     pub fn check(&self) -> Result<()> {
         self.check_times()?;
+        self.check_paths()?;
         if self.items.is_empty() {
             return Err(Error::invalid("a spec without items does nothing: name at least one"));
         }
@@ -192,22 +251,37 @@ impl Spec {
         }
     }
 
+    fn check_paths(&self) -> Result<()> {
+        match self.kept_in.iter().chain(&self.orders).find(|path| !path.is_absolute()) {
+            Some(path) => {
+                Err(Error::invalid(format!("{} is relative: write the whole path", path.display())))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_times(&self) -> Result<()> {
         if self.lasting.is_zero() {
             return Err(Error::invalid("a spec that lasts no time does nothing: give it some"));
         }
-        if self.longest() > Self::LONGEST_TIME {
+        if self.most() > Self::LONGEST_TIME {
             return Err(Error::invalid(format!(
-                "{} is longer than {}, the longest that an agent goes on",
-                brief(self.longest()),
+                "{} is longer than {}, the longest that faults last",
+                brief(self.most()),
                 brief(Self::LONGEST_TIME)
             )));
         }
-        if self.longest() < self.lasting {
+        if self.most() < self.lasting {
             return Err(Error::invalid(format!(
                 "at most {} is less than the {} that it lasts anyway",
-                brief(self.longest()),
+                brief(self.most()),
                 brief(self.lasting)
+            )));
+        }
+        if !(secs(1)..=secs(600)).contains(&self.starting) {
+            return Err(Error::invalid(format!(
+                "{} for starting is not in 1s..=10min",
+                brief(self.starting)
             )));
         }
         if !(secs(1)..=secs(300)).contains(&self.look_every) {
@@ -217,9 +291,6 @@ impl Spec {
             )));
         }
         match &self.kept_in {
-            Some(dir) if !dir.is_absolute() => {
-                Err(Error::invalid(format!("{} is relative: write the whole path", dir.display())))
-            }
             None if self.restart == Restart::Resume => Err(Error::invalid(
                 "resuming after a restart needs a directory that outlives the process: give `kept-in`",
             )),

@@ -22,6 +22,7 @@ fn whole() -> Spec {
     Spec::lasting(secs(60))
         .at_most(secs(600))
         .kept_in("/state", Restart::Resume)
+        .orders_from("/podinfo/orders")
         .fault("slow", net::delay(ms(200)).to(Flow::peer("10.96.0.7").unwrap().port(5432).unwrap().tcp()))
         .fault("no names", dns)
         .fault("busy", stress::cpu(1).unwrap())
@@ -76,7 +77,10 @@ fn what_cannot_be_done_is_refused_by_its_place() {
         ("/lasting", json!("8days"), "at most 600s is less"),
         ("/at-most", json!("8days"), "longest"),
         ("/at-most", json!("59s"), "less than"),
+        ("/starting", json!("999ms"), "for starting"),
+        ("/starting", json!("601s"), "for starting"),
         ("/kept-in", json!("state"), "relative"),
+        ("/orders", json!("orders"), "relative"),
         ("/kept-in", Value::Null, "outlives the process"),
         ("/look-every", json!("10ms"), "look every"),
         ("/items", json!([]), "without items"),
@@ -138,6 +142,27 @@ fn what_the_own_cgroup_does_not_take() {
 }
 
 #[test]
+fn a_network_fault_is_replaced_by_one_that_fits() {
+    let slow = |flow| FaultData::from(net::delay(ms(300)).to(flow));
+    let one = slow(Flow::peer("10.96.0.8").unwrap());
+    assert_eq!(whole().replaced("slow", one.clone()).unwrap().faults["slow"], one);
+    let dns: FaultData = net::dns(DnsEffect::NxDomain).names("*").unwrap().server(address()).into();
+    let peers: Vec<String> = (0..9000).map(|n| format!("10.1.{}.{}", n / 250, n % 250)).collect();
+    let many = slow(Flow::peers(peers.iter().map(String::as_str)).unwrap());
+    for (name, with, refused, said) in [
+        ("slaw", one.clone(), false, "no fault \"slaw\""),
+        ("slow", dns.clone(), false, "kind does not change"),
+        ("no names", dns, true, "only network faults"),
+        ("busy", one, true, "only network faults"),
+        ("slow", net::delay(secs(7200)).to(Flow::all()).into(), false, "at most an hour"),
+        ("slow", many, false, "fit"),
+    ] {
+        let error = whole().replaced(name, with).unwrap_err();
+        assert!(error.is_refused() == refused && error.chain().contains(said), "{name}: {}", error.chain());
+    }
+}
+
+#[test]
 fn what_is_no_spec_is_refused() {
     for (text, said) in [
         ("", "empty"),
@@ -195,7 +220,8 @@ fn what_is_not_said_is_the_default() {
     });
     let spec = read(&minimal).unwrap();
     assert_eq!((spec.restart, spec.kept_in.as_deref(), spec.look_every), (Restart::Revert, None, secs(5)));
-    assert_eq!(spec.longest(), secs(60));
+    assert_eq!((spec.lasting, spec.starting, spec.longest()), (secs(60), secs(30), secs(90)));
+    assert_eq!(spec.clone().at_most(secs(100)).longest(), secs(130));
     let TargetData::Network(network) = &spec.items[0].target else { panic!("{:?}", spec.items[0]) };
     assert_eq!(network.dir, Path::new("/var/run/netns"));
 }

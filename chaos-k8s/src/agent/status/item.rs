@@ -59,7 +59,7 @@ pub enum ItemState {
         /// Why, with all causes.
         error: String,
     },
-    /// Nothing was done: it was done before a restart, or the end came first.
+    /// Nothing was done: it was done before a restart, the time for starting was over, or the end came first.
     Skipped {
         /// Why.
         why: String,

@@ -69,9 +69,12 @@ pub enum Said {
     Item(ItemStatus),
     /// The agent lives.
     Beat(Beat),
-    /// An order came over the socket.
+    /// An order came over the socket, or from the file, and this is its answer.
     Order {
-        /// Which.
+        /// Its number, if it came from the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
+        /// Which, in words.
         order: String,
         /// Whether it was heeded, or why not.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,7 +94,7 @@ pub struct Hello {
     pub run: RunId,
     /// How many items there are.
     pub items: u32,
-    /// In how many milliseconds its time is over.
+    /// In how many milliseconds its time is over: the time for starting included, where the items were not in force before.
     pub left_ms: u64,
     /// The seed of its draws.
     pub seed: u64,
@@ -109,7 +112,7 @@ pub struct Hello {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Beat {
-    /// In how many milliseconds its time is over.
+    /// In how many milliseconds its time is over. While the items come into force, the time that is left for that is in it.
     pub left_ms: u64,
     /// How many items were seen in force at the last look.
     pub in_force: u32,

@@ -47,8 +47,8 @@ fn every_line_survives_json() {
         item(3, ItemState::Left { error: "e".into() }),
         item(3, ItemState::Skipped { why: "e".into() }),
         beat(2),
-        Said::Order { order: "stop".into(), refused: None },
-        Said::Order { order: "stop".into(), refused: Some("wrong token".into()) },
+        Said::Order { n: None, order: "stop".into(), refused: None },
+        Said::Order { n: Some(3), order: "stop".into(), refused: Some("wrong token".into()) },
         Said::End(End { why: Ending::Left, code: 5, detail: String::new(), left: vec!["x".into()] }),
     ] {
         let text = line(1, 4, said.clone());

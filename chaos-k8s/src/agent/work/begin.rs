@@ -1,16 +1,19 @@
 //! From the spec to the first injection: what stands in the way is found before anything is touched.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chaos_core::ledger::{Ledger, sweep};
 use chaos_core::{Chaos, Error, Guardian, Result};
 use rustix::process::{Signal, set_parent_process_death_signal};
+use tokio::sync::{Notify, mpsc};
 
 use super::failed;
 use super::hold::{Agent, Ends, left_until};
 use super::kept::{Kept, monotonic};
+use super::order_file::OrderFile;
+use super::replace::Replacement;
 use super::signals::Signals;
 use super::slot::Slots;
 use super::tools::{MARGIN, Tools};
@@ -29,7 +32,7 @@ impl Agent {
         spec: Spec,
         guardian: Guardian,
         writer: Rc<Writer>,
-    ) -> Result<(Self, Ends), Box<End>> {
+    ) -> Result<(Self, Ends, mpsc::UnboundedReceiver<Replacement>), Box<End>> {
         let signals = Signals::listen().map_err(unable)?;
         // A guardian that is killed takes nothing back: then we do.
         set_parent_process_death_signal(Some(Signal::TERM))
@@ -59,8 +62,12 @@ impl Agent {
         };
         let tools = Tools { chaos, node, ledger: Arc::new(ledger), guardian: watching(guardian) };
         let slots = Slots::new(spec.items.len(), Rc::clone(&writer));
-        let agent = Self { spec, tools, writer, slots, kept: RefCell::new(kept), is_told: Cell::new(false) };
-        Ok((agent, Ends { signals, orders }))
+        let (replacing, replacements) = mpsc::unbounded_channel();
+        let file = OrderFile::new(spec.orders.clone());
+        let (spec, kept) = (kept.as_replaced(&spec), RefCell::new(kept));
+        let (until_is_new, replaced) = (Notify::new(), RefCell::default());
+        let agent = Self { spec, tools, writer, slots, kept, until_is_new, replaced, replacing };
+        Ok((agent, Ends { signals, orders, file }, replacements))
     }
 }
 

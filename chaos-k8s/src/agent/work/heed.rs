@@ -1,60 +1,57 @@
-//! Heeding an order of who knows the token.
-
-use std::time::Duration;
-
-use chaos_core::units::duration::brief;
-use tokio::sync::mpsc;
+//! Heeding an order, whichever way it came.
 
 use super::hold::{Agent, Why};
-use super::kept::monotonic;
+use super::replace::Replacement;
+use super::reply::Reply;
 use crate::agent::control::{Answer, Order};
-use crate::agent::status::{Ending, Said};
+use crate::agent::status::Ending;
 
 impl Agent {
     /// Does it and answers; why the agent ends, if it does for this.
-    pub(super) async fn heed(&self, order: Order, answers: mpsc::Sender<Answer>) -> Option<Why> {
-        let (text, answer) = match order {
-            Order::Stop => ("stop".to_owned(), Answer::Stopping),
-            Order::Status => ("status".to_owned(), Answer::Status(self.beat())),
+    pub(super) async fn heed(&self, order: Order, reply: Reply) -> Option<Why> {
+        match order {
+            Order::Stop => {
+                let answers = reply.give(Answer::Stopping);
+                return Some(Why { ending: Ending::Order, answers });
+            }
+            Order::Status => drop(reply.give(Answer::Status(self.beat()))),
             Order::Extend(lasting) => {
                 let done = self.extend(lasting).await;
-                let answer = done.map_or_else(Answer::Refused, |()| Answer::Status(self.beat()));
-                (format!("extend {}", brief(lasting)), answer)
+                reply.give(done.map_or_else(Answer::Refused, |()| Answer::Status(self.beat())));
             }
-        };
-        let refused = match &answer {
-            Answer::Refused(why) => Some(why.clone()),
-            _ => None,
-        };
-        if order != Order::Status {
-            self.writer.say(Said::Order { order: text, refused });
+            Order::Replace { fault, with } => match self.accept(&fault, &with) {
+                Ok(()) => {
+                    // Its receiver lives as long as this is asked; dropped, it is answered.
+                    let _ = self.replacing.send(Replacement { fault, with, reply });
+                }
+                Err(error) => drop(reply.give(Answer::Refused(error.chain()))),
+            },
         }
-        // There is room for all answers to an order; who does not listen any more has given it all the same.
-        let _ = answers.try_send(answer);
-        (order == Order::Stop).then_some(Why { ending: Ending::Order, answers: Some(answers) })
+        None
     }
 
-    async fn extend(&self, lasting: Duration) -> Result<(), String> {
-        {
-            let mut kept = self.kept.borrow_mut();
-            let now = monotonic().map_err(|error| error.chain())?;
-            let (until, most) = (now.saturating_add(lasting), kept.begun() + self.spec.longest());
-            if until > most {
-                return Err(format!("the spec allows {} more", brief(most.saturating_sub(now))));
+    /// Heeds the order of this number, unless it or a later one was heeded before: by an agent that was killed, even.
+    pub(super) async fn heed_once(&self, n: u64, order: Result<Order, String>) -> Option<Why> {
+        if n <= self.kept.borrow().heeded() {
+            return None;
+        }
+        // Written with what the order changes, if it changes anything; one to stop is heeded again until it is done.
+        self.kept.borrow_mut().heeding(n);
+        let why = match order {
+            Ok(order) => {
+                let reply = Reply::numbered(n, &order, &self.writer);
+                self.heed(order, reply).await
             }
-            kept.extend(until).map_err(|error| error.chain())?;
-        }
-        self.is_told.set(true);
-        let mut ended = Vec::new();
-        for (number, injection) in self.slots.held() {
-            if let Err(error) = injection.extend(self.left()).await {
-                ended.push(format!("item {number}: {}", error.chain()));
+            Err(why) => {
+                self.refuse(Some(n), why);
+                None
+            }
+        };
+        if why.is_none() {
+            if let Err(error) = self.kept.borrow().write() {
+                tracing::warn!(target: "chaos", error = %error.chain(), "the number of the last order is not noted");
             }
         }
-        match ended.is_empty() {
-            true => Ok(()),
-            // The rest goes on.
-            false => Err(format!("it lasts so long, but not {}", ended.join("; "))),
-        }
+        why
     }
 }

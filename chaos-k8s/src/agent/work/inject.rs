@@ -1,25 +1,54 @@
-//! Putting items in force: all are looked at before the first is touched.
+//! Putting items in force: all are looked at before the first is touched, and none comes later than the spec allows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use chaos_core::{Injection, Result};
+use chaos_core::units::duration::brief;
+use chaos_core::{Error, Injection, Result};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use super::find::Networks;
 use super::hold::{Agent, left_until};
 use super::look::look_at;
 use super::ready::Ready;
+use super::replace::take_back;
 use crate::agent::status::ItemState;
 
 /// How many items are looked at, or put in force, at the same time.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 
-/// Items under way: from the look at one to its being in force.
+/// Items under way, by their numbers.
 pub(super) type UnderWay<T> = JoinSet<(usize, Result<T>)>;
 
+/// What became of one.
+pub(super) enum Came {
+    InForce(Injection),
+    /// Its old one is gone, for which it has a new one.
+    TakenBack,
+    NotTakenBack(Error),
+}
+
 impl Agent {
-    pub(super) async fn inject_all(&self, under_way: &mut UnderWay<Injection>) {
+    /// Puts all items in force, as far as there is time for that; whether there was.
+    pub(super) async fn inject_all(&self, under_way: &mut UnderWay<Came>) -> bool {
+        let within = left_until(self.kept.borrow().started() + self.spec.starting);
+        if timeout(within, self.begin_all(under_way)).await.is_ok() {
+            return true;
+        }
+        under_way.abort_all();
+        while let Some(done) = under_way.join_next().await {
+            // What one that is given up had was taken back by its drop.
+            if !matches!(&done, Err(error) if error.is_cancelled()) {
+                self.begun(done).await;
+            }
+        }
+        self.skip_the_rest(self.spec.starting).await;
+        false
+    }
+
+    async fn begin_all(&self, under_way: &mut UnderWay<Came>) {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         for (number, ready) in self.ready_all(&places).await {
             if !self.is_to_be_done(number) {
@@ -29,11 +58,26 @@ impl Agent {
             let until = self.kept.borrow().until();
             under_way.spawn(async move {
                 let _place = places.acquire_owned().await;
-                (number, ready.begin(tools, left_until(until)).await)
+                (number, ready.begin(tools, left_until(until)).await.map(Came::InForce))
             });
         }
         while let Some(done) = under_way.join_next().await {
             self.begun(done).await;
+        }
+    }
+
+    /// Items that are not in force by now will not be.
+    async fn skip_the_rest(&self, after: Duration) {
+        let why = format!("not in force {} after the start", brief(after));
+        for number in 0..self.slots.count() {
+            let state = match (self.slots.injection(number), self.slots.state(number)) {
+                (Some(_), Some(ItemState::InForce { .. } | ItemState::Absent { .. })) => continue,
+                // The time was over between its inject and the look at it.
+                (Some(injection), _) => look_at(&injection).await,
+                (None, Some(state)) if state.is_final() => continue,
+                (None, _) => ItemState::Skipped { why: why.clone() },
+            };
+            self.slots.set(number, state);
         }
     }
 
@@ -87,17 +131,25 @@ impl Agent {
     }
 
     /// Takes note of an item that came to its turn.
-    pub(super) async fn begun(&self, done: Result<(usize, Result<Injection>), JoinError>) {
+    pub(super) async fn begun(&self, done: Result<(usize, Result<Came>), JoinError>) {
         match done {
-            Ok((number, Ok(injection))) => {
-                if self.is_told.get() {
-                    // One that could not be told ends by itself, which is seen.
-                    let _ = injection.extend(self.left()).await;
+            Ok((number, Ok(Came::InForce(injection)))) => {
+                // Held before anything is waited for: whoever gives this up leaves it to the end.
+                if let Some(old) = self.slots.hold(number, injection) {
+                    // What could not be taken back is in the ledger.
+                    let _ = take_back(old).await;
                 }
-                let state = look_at(&injection).await;
-                self.slots.hold(number, injection);
-                self.slots.set(number, state);
+                let Some(injection) = self.slots.injection(number) else { return };
+                if self.kept.borrow().is_told() {
+                    // One that could not be told ends by itself, which is seen.
+                    let _ = self.tell_left(&injection).await;
+                }
+                self.slots.set(number, look_at(&injection).await);
             }
+            // What could not be taken back is in the ledger.
+            Ok((_, Ok(Came::TakenBack | Came::NotTakenBack(_)))) => {}
+            // An old one is there, whose state is another.
+            Ok((number, Err(_))) if self.slots.injection(number).is_some() => {}
             Ok((number, Err(error))) => {
                 let left = error.is_leftover();
                 let error = error.chain();

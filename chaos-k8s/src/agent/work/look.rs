@@ -1,27 +1,44 @@
-//! Looking whether items stay in force.
+//! Looking whether items stay in force, while nothing ends them, and replacing their faults in between.
 
 use std::convert::Infallible;
 use std::mem::discriminant;
 
 use chaos_core::Injection;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
 
 use super::hold::Agent;
+use super::inject::{Came, UnderWay};
+use super::replace::Replacement;
 use crate::agent::status::ItemState;
 
 impl Agent {
-    /// Says when an item is not in force any more, or is again.
-    pub(super) async fn look_for_ever(&self) -> Infallible {
-        let mut next = Instant::now();
+    /// One after the other, so that what is looked at is not being replaced.
+    pub(super) async fn stay(
+        &self,
+        under_way: &mut UnderWay<Came>,
+        replacements: &mut UnboundedReceiver<Replacement>,
+    ) -> Infallible {
+        let mut next = Instant::now() + self.spec.look_every;
         loop {
-            next = (next + self.spec.look_every).max(Instant::now());
-            sleep_until(next).await;
-            for (number, injection) in self.slots.held() {
-                let now = look_at(&injection).await;
-                let before = self.slots.state(number);
-                if before.as_ref().map(discriminant) != Some(discriminant(&now)) {
-                    self.slots.set(number, now);
+            tokio::select! {
+                Some(asked) = replacements.recv() => self.replace(under_way, asked).await,
+                () = sleep_until(next) => {
+                    self.look_at_all().await;
+                    next = (next + self.spec.look_every).max(Instant::now());
                 }
+            }
+        }
+    }
+
+    /// Says when an item is not in force any more, or is again.
+    async fn look_at_all(&self) {
+        for number in 0..self.slots.count() {
+            let Some(injection) = self.slots.injection(number) else { continue };
+            let now = look_at(&injection).await;
+            let before = self.slots.state(number);
+            if before.as_ref().map(discriminant) != Some(discriminant(&now)) {
+                self.slots.set(number, now);
             }
         }
     }

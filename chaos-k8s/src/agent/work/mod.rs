@@ -7,8 +7,12 @@ mod hold;
 mod inject;
 mod kept;
 mod last_words;
+mod lasting;
 mod look;
+mod order_file;
 mod ready;
+mod replace;
+mod reply;
 mod revert;
 mod signals;
 mod slot;
@@ -68,9 +72,9 @@ fn work(spec: Spec, guardian: Guardian, writer: &Rc<Writer>, last_words: &LastWo
     };
     runtime.block_on(async {
         match Agent::new(spec, guardian, Rc::clone(writer)).await {
-            Ok((agent, ends)) => {
+            Ok((agent, ends, replacements)) => {
                 last_words.prepare();
-                agent.live(ends).await
+                agent.live(ends, replacements).await
             }
             Err(end) => *end,
         }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::hold::{Agent, Why};
-use super::inject::UnderWay;
+use super::inject::{Came, UnderWay};
 use super::kept::Kept;
 use super::look::look_at;
 use super::slot::Slots;
@@ -26,7 +26,7 @@ const ONCE_MORE: Duration = secs(10);
 const LAST_ANSWER: Duration = secs(2);
 
 impl Agent {
-    pub(super) async fn revert(&self, why: Why, mut under_way: UnderWay<Injection>) -> End {
+    pub(super) async fn revert(&self, why: Why, mut under_way: UnderWay<Came>) -> End {
         let settle = async {
             while let Some(done) = under_way.join_next().await {
                 self.begun(done).await;

@@ -39,26 +39,25 @@ impl Slots {
         self.all.borrow().get(number).and_then(|slot| slot.state.clone())
     }
 
-    pub(super) fn hold(&self, number: usize, injection: Injection) {
-        if let Some(slot) = self.all.borrow_mut().get_mut(number) {
-            slot.injection = Some(Arc::new(injection));
-        }
+    /// Holds it from now on; what was held before in its place.
+    pub(super) fn hold(&self, number: usize, injection: Injection) -> Option<Arc<Injection>> {
+        self.all.borrow_mut().get_mut(number)?.injection.replace(Arc::new(injection))
     }
 
-    /// What is held, with its numbers.
-    pub(super) fn held(&self) -> Vec<(usize, Arc<Injection>)> {
-        let all = self.all.borrow();
-        all.iter()
-            .enumerate()
-            .filter_map(|(number, slot)| Some((number, Arc::clone(slot.injection.as_ref()?))))
-            .collect()
+    pub(super) fn injection(&self, number: usize) -> Option<Arc<Injection>> {
+        self.all.borrow().get(number)?.injection.clone()
     }
 
-    /// The same, and held no more.
+    /// What is held, with its numbers, and from now on held no more.
     pub(super) fn take(&self) -> Vec<(usize, Arc<Injection>)> {
-        let held = self.held();
-        self.all.borrow_mut().iter_mut().for_each(|slot| slot.injection = None);
-        held
+        let mut all = self.all.borrow_mut();
+        let held = all.iter_mut().enumerate();
+        held.filter_map(|(number, slot)| Some((number, slot.injection.take()?))).collect()
+    }
+
+    /// Whether nothing is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.borrow().iter().all(|slot| slot.injection.is_none())
     }
 
     /// How many were seen in force at their last look.
