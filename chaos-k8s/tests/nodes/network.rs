@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use chaos_core::Percent;
-use chaos_core::units::ms;
+use chaos_core::units::{ms, secs};
 use chaos_k8s::cluster::agents::{Delivery, Peers};
-use chaos_k8s::node::net::{self, Bandwidth, DnsEffect};
+use chaos_k8s::node::net::{self, Bandwidth, DnsEffect, Flow};
 
 use crate::scene::{HERE, Scene, UML, until};
 use crate::server::really;
@@ -20,6 +20,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("partition_by_a_container", &[Need::Nodes], || partition(HERE, CONTAINER)),
     ("partition_by_a_pod", &[Need::Nodes], || partition(HERE, POD)),
     ("partition_on_another_kernel", &[Need::UmlNodes], || partition(UML, POD)),
+    ("peers_are_followed_by_a_container", &[Need::Nodes], || follow(CONTAINER)),
+    ("peers_are_followed_by_a_pod", &[Need::Nodes], || follow(POD)),
+    ("a_fault_is_extended", &[Need::Nodes], extend),
     ("loss", &[Need::UmlNodes], || loss(UML)),
     ("bandwidth_by_a_container", &[Need::Nodes], || bandwidth(HERE, CONTAINER)),
     ("bandwidth_by_a_pod", &[Need::Nodes], || bandwidth(HERE, POD)),
@@ -154,6 +157,48 @@ fn dns(node: &str, by: Delivery) {
         assert!(resolve("db").await.is_none() && resolve("cache").await.is_some());
         injection.revert().await.unwrap();
         assert!(resolve("db").await.is_some());
+        scene.over().await;
+    });
+}
+
+/// One more endpoint is met by a fault in force, soon after it came.
+fn follow(by: Delivery) {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", HERE), scene.part("db", HERE));
+        let first = format!("{}:8080", db.address);
+        front.reaches(&first).await;
+        let cut = scene.agents(by).net(net::drop()).to(scene.pods("db"));
+        let injection = scene.inject(cut, scene.pods("front")).await.unwrap();
+        let more = scene.part("db-2", HERE).await;
+        let second = format!("{}:8080", more.address);
+        let begun = Instant::now();
+        until(|| async { front.ask_within(&second, ms(700)).await.is_none() }).await;
+        println!("{by}: one more peer was met {:.1?} after it was ready", begun.elapsed());
+        assert!(front.ask_within(&first, ms(700)).await.is_none());
+        injection.revert().await.unwrap();
+        assert!(front.ask(&first).await.is_some() && front.ask(&second).await.is_some());
+        scene.over().await;
+    });
+}
+
+/// Told in time, it goes on past the moment that was said at first.
+fn extend() {
+    really(async {
+        let scene = Scene::new().await;
+        let (front, db) = tokio::join!(scene.part("front", HERE), scene.part("db", HERE));
+        let to = format!("{}:8080", db.address);
+        front.reaches(&to).await;
+        let short = scene.cluster.clone().lasting_at_most(secs(600)).unwrap();
+        let cut = scene.agents_of(&short, POD).net(net::drop()).to(Flow::peer(&db.address).unwrap());
+        let injection = scene.inject(cut, scene.pods("front")).await.unwrap();
+        let begun = Instant::now();
+        // Less than what is left needs no word to the agent; more than may be is refused.
+        injection.extend(secs(300)).await.unwrap();
+        assert!(injection.extend(secs(3600)).await.is_err());
+        println!("an extension was refused by the agent {:.1?} after it was asked for", begun.elapsed());
+        assert!(front.ask_within(&to, ms(700)).await.is_none());
+        injection.revert().await.unwrap();
         scene.over().await;
     });
 }

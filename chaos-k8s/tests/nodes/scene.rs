@@ -51,7 +51,7 @@ impl Scene {
         &self.server.namespace
     }
 
-    /// A part of the application on this node, ready.
+    /// A part of the application on this node, ready: "db", or one more, "db-2".
     pub(crate) async fn part(&self, name: &str, node: &str) -> Part {
         self.part_with(name, node, json!({})).await
     }
@@ -69,7 +69,7 @@ impl Scene {
         let pod = json!({
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "namespace": self.namespace(), "labels": {"app": name}},
+            "metadata": {"name": name, "namespace": self.namespace(), "labels": {"app": name.split('-').next()}},
             "spec": {
                 "nodeSelector": {"kubernetes.io/hostname": node},
                 "terminationGracePeriodSeconds": 1,

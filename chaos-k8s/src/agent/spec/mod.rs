@@ -74,6 +74,10 @@ pub struct Spec {
     /// How often it is looked whether the faults are still in force.
     #[serde(default = "look_every", with = "duration")]
     pub look_every: Duration,
+    /// The second since 1970, by the node's wall clock, after which an agent does not begin any more: an ephemeral container
+    /// cannot be taken away, and may start long after whoever wanted it has gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<u64>,
     /// Of the draws of faults with a probability; from the node's randomness unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -125,6 +129,7 @@ impl Spec {
             kept_in: None,
             orders: None,
             look_every: look_every(),
+            not_after: None,
             seed: None,
             faults: BTreeMap::new(),
             items: Vec::new(),

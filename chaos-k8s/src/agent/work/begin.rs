@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::{Ledger, sweep};
 use chaos_core::{Chaos, Error, Guardian, Result};
@@ -54,6 +55,12 @@ impl Agent {
             kept.end(why).map_err(unable)?;
             return Err(Box::new(End { why, code: why.code(), detail: String::new(), left: Vec::new() }));
         }
+        if is_too_late(&spec, &kept) {
+            let detail = "it was started after the time by which its spec wanted it".to_owned();
+            let why = Ending::Nothing;
+            kept.end(why).map_err(unable)?;
+            return Err(Box::new(End { why, code: why.code(), detail, left: Vec::new() }));
+        }
         let orders = listen(spec.run, spec.token.clone()).map_err(unable)?;
         let undos = node.undos().map_err(unable)?;
         let ledger = match kept.ledger() {
@@ -102,6 +109,12 @@ async fn take_back(kept: &Kept, node: &Node, writer: &Writer) -> Result<(), Box<
         detail: "of a start before".to_owned(),
         left,
     }))
+}
+
+/// Whether nobody waits for this agent any more, which has done nothing yet.
+fn is_too_late(spec: &Spec, kept: &Kept) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    kept.restarts() == 0 && spec.not_after.is_some_and(|not_after| now > not_after)
 }
 
 /// Whether there is nothing to do for this start.

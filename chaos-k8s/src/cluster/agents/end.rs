@@ -1,6 +1,6 @@
 //! [`AgentEnd`]: the undo of a fault by an agent. The agent is ended, and takes everything back itself.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::duration::brief;
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::facts::{RawContainerStatus, RawPod, RawTerminated};
 use super::manifest;
 use super::place::Place;
+use crate::agent::control::Order;
 use crate::agent::status::{End, Ending};
 use crate::cluster::Cluster;
 use crate::cluster::api::{ObjectRef, Request};
@@ -59,8 +60,9 @@ impl Undo for AgentEnd {
         let Some(pod) = RawPod::read(cluster, &self.place.pod()).await? else { return Ok(true) };
         Ok(match (&self.place, self.seen(&pod)) {
             (_, Seen::Gone) => true,
-            (Place::Pod { .. }, _) | (_, Seen::Runs | Seen::Waits(_)) => false,
             (Place::Container { .. }, Seen::Ended(_)) => true,
+            (Place::Container { not_after, .. }, Seen::Waits(_)) => is_past(*not_after),
+            _ => false,
         })
     }
 }
@@ -158,6 +160,24 @@ impl AgentEnd {
         ObjectRef { uid: pod.metadata.uid.clone(), ..self.place.pod() }
     }
 
+    /// Puts a container beside it that gives it this order.
+    pub(super) async fn order(
+        &self,
+        cluster: &Cluster,
+        pod: &RawPod,
+        number: usize,
+        order: &Order,
+    ) -> Result<String> {
+        let Place::Container { container, image, token, .. } = &self.place else {
+            return Err(Error::invalid("an agent in a pod of its own is told by its annotations"));
+        };
+        let name = format!("{container}-order{number}");
+        let containers = manifest::teller(&name, image, self.agent, token, Some(order))?;
+        let request = Request::add_containers(&self.object(pod), &containers);
+        let done: Result<Value, _> = cluster.api().send(request).await;
+        done.map(|_| name).map_err(Error::from)
+    }
+
     /// Puts a container beside it that tells it to stop.
     async fn tell(
         &self,
@@ -172,11 +192,17 @@ impl AgentEnd {
         let Some(name) = name else {
             return Err(Error::failed(format!("{TELLERS} containers have told it to stop, and it runs")));
         };
-        let containers = manifest::teller(&name, image, self.agent, token, "stop");
+        let containers = manifest::teller(&name, image, self.agent, token, None)?;
         let request = Request::add_containers(&self.object(pod), &containers);
         let done: Result<Value, _> = cluster.api().send(request).await;
         done.map(drop).map_err(Error::from)
     }
+}
+
+/// By our clock; half a minute for clocks that differ.
+fn is_past(second: u64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now > Duration::from_secs(second) + secs(30)
 }
 
 async fn delete(cluster: &Cluster, object: &ObjectRef, grace: u32) -> Result<()> {

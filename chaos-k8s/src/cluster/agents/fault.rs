@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
@@ -15,25 +15,30 @@ use tokio::time::Instant;
 use super::delivery::{Delivery, ways};
 use super::end::AgentEnd;
 use super::facts::{Facts, RawPod};
+use super::follow::follow;
 use super::live::{Live, STARTS_WITHIN};
-use super::manifest::{KEPT_IN, Made};
+use super::manifest::{KEPT_IN, Made, orders_file};
 use super::peers::Peers;
 use super::place::Place;
 use super::settings::Agents;
+use crate::agent::control::Order;
 use crate::agent::rights::Rights as AgentRights;
 use crate::agent::spec::{FaultData, Item, Restart, Spec};
 use crate::agent::status::ItemState;
 use crate::cluster::api::{Kind, Request};
+use crate::cluster::mark::Deadline;
 use crate::cluster::rights::{Needs, Place as Where, Right, Rights};
 use crate::cluster::{Cluster, Pod};
 use crate::node::net::{Direction, DnsFault, NetRule, Traffic};
 
 /// The name of the fault in the spec of its agents.
-const NAMED: &str = "fault";
+pub(super) const NAMED: &str = "fault";
 /// The service of the cluster's DNS, whatever serves it.
 const DNS: (&str, &str) = ("kube-system", "kube-dns");
 /// How long what was looked up for one target is believed for the next.
 const BELIEVED: Duration = secs(5);
+/// How long after its plan an agent in an ephemeral container may still begin.
+const BEGINS_WITHIN: Duration = secs(180);
 /// How much later than asked an agent may end without being told to.
 const SLACK: Duration = secs(3);
 
@@ -285,7 +290,8 @@ impl<F: Carried> PodFault<F> {
         let mut spec = spec(data, secs(60), delivery);
         spec.items = items.to_vec();
         let end = self.end_of(pod, facts, delivery, &spec);
-        let request = request(&end.place, &self.body(&end, &spec, rights, secs(60))?).dry_run();
+        let request =
+            request(&end.place, &self.body(&end, &spec, rights, self.cluster().deadline(None)?)?).dry_run();
         let answer: Result<Value, _> = self.cluster().api().send(request).await;
         let result = match answer {
             Ok(_) => Ok(()),
@@ -312,19 +318,27 @@ impl<F: Carried> PodFault<F> {
         let place = match delivery {
             Delivery::NodePod => Place::of_pod(self.agents.namespace(), spec.run, &facts.node),
             Delivery::EphemeralContainer => {
-                Place::of_container(pod.object(), spec.run, self.agents.image(), spec.token.clone())
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let not_after = (now + BEGINS_WITHIN).as_secs();
+                Place::of_container(
+                    pod.object(),
+                    spec.run,
+                    self.agents.image(),
+                    spec.token.clone(),
+                    not_after,
+                )
             }
         };
         AgentEnd { agent: spec.run, place }
     }
 
-    fn body(&self, end: &AgentEnd, spec: &Spec, rights: &AgentRights, lasting: Duration) -> Result<Value> {
+    fn body(&self, end: &AgentEnd, spec: &Spec, rights: &AgentRights, until: Deadline) -> Result<Value> {
         let made = Made {
             image: self.agents.image(),
             agent: end.agent,
             run: self.cluster().run(),
             fault: &self.describe(),
-            until: self.cluster().deadline(Some(lasting))?,
+            until,
             rights,
             spec,
         };
@@ -368,6 +382,10 @@ impl<F: Carried> PodFault<F> {
         let lasting = targets.first().and_then(|target| target.lasting());
         let lasting = lasting.unwrap_or_else(|| self.cluster().longest());
         spec.lasting = lasting;
+        spec.at_most = Some(lasting.max(self.cluster().longest()));
+        if let Place::Container { not_after, .. } = &end.place {
+            spec.not_after = Some(*not_after);
+        }
         let mut numbers: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for target in targets {
             let uid = target.object().uid;
@@ -378,7 +396,8 @@ impl<F: Carried> PodFault<F> {
             }
         }
         let rights = spec.rights(self.agents.ground_of_nodes())?;
-        let body = self.body(&end, &spec, &rights, lasting)?;
+        let until = self.cluster().deadline(targets.first().and_then(|target| target.lasting()))?;
+        let body = self.body(&end, &spec, &rights, until)?;
         Ok(Live::new(self.cluster(), end, body, numbers, addresses))
     }
 }
@@ -387,7 +406,7 @@ impl<F: Carried> PodFault<F> {
 fn spec(data: &FaultData, lasting: Duration, delivery: Delivery) -> Spec {
     let spec = Spec::lasting(lasting).fault(NAMED, data.clone());
     match delivery {
-        Delivery::NodePod => spec.kept_in(KEPT_IN, Restart::Resume),
+        Delivery::NodePod => spec.kept_in(KEPT_IN, Restart::Resume).orders_from(orders_file()),
         // It is never started again.
         Delivery::EphemeralContainer => spec,
     }
@@ -458,6 +477,17 @@ impl<F: Carried> Fault for PodFault<F> {
         for (target, end) in targets {
             by_agent.entry(end.agent).or_default().push(target);
         }
+        let agents: Vec<RunId> = by_agent.keys().copied().collect();
+        let known =
+            agents.first().and_then(|agent| planned.agents.get(agent)?.spec.faults.get(NAMED).cloned());
+        if let (Some(peers), Some(known)) = (self.peers.clone().filter(Peers::may_change), known) {
+            let (cluster, asked) = (self.cluster().clone(), self.asked.clone());
+            let data = move |traffic| asked.data(Some(traffic));
+            // Without a runtime there is no inject either.
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(follow(cluster, agents, peers, data, known));
+            }
+        }
         for (agent, targets) in by_agent {
             let live = planned.agents.remove(&agent).map(|blueprint| self.live(blueprint, &targets));
             match live {
@@ -487,7 +517,7 @@ impl<F: Carried> Fault for PodFault<F> {
         if live.left().is_some_and(|left| left + SLACK >= wanted) {
             return Ok(());
         }
-        live.extend(wanted).await
+        live.order(Order::Extend(wanted)).await
     }
 
     async fn observe(&self, pod: &Pod, end: &AgentEnd) -> Result<Observed> {

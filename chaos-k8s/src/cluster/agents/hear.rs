@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::end::waits_for;
 use super::facts::RawPod;
 use super::place::Place;
-use crate::agent::status::{Beat, ItemState, Reader};
+use crate::agent::status::{Beat, Heard as News, ItemState, Reader, Said};
 use crate::cluster::Cluster;
 use crate::cluster::api::Request;
 
@@ -37,6 +37,8 @@ const HOPELESS: [&str; 8] = [
 #[derive(Debug, Clone, Default)]
 pub(super) struct Heard {
     pub(super) items: BTreeMap<u32, ItemState>,
+    /// Answers to orders by their numbers: nothing, or why it was refused.
+    pub(super) orders: BTreeMap<u64, Option<String>>,
     /// Its last heartbeat, and when that came.
     beat: Option<(Beat, Instant)>,
     /// When the last word came.
@@ -71,6 +73,10 @@ impl Heard {
             (Some(why), true) => Some(Err(Error::failed(why.clone()))),
             (None, true) => None,
         }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some()
     }
 
     /// Why nothing is heard, if that is so.
@@ -162,11 +168,14 @@ async fn read_log(cluster: &Cluster, place: &Place, reader: &mut Reader, to: &wa
     let Ok(mut lines) = cluster.api().lines(request).await else { return };
     while let Ok(Some(line)) = clock.timeout(SILENT, lines.next()).await {
         let now = Instant::now();
-        let heard = reader.read(&line, now);
-        if !matches!(heard, crate::agent::status::Heard::News(_)) {
-            continue;
-        }
+        let news = match reader.read(&line, now) {
+            News::News(line) => line,
+            News::Again | News::Noise => continue,
+        };
         to.send_modify(|heard| {
+            if let Said::Order { n: Some(n), refused, .. } = news.said {
+                heard.orders.insert(n, refused);
+            }
             heard.last = Some(now);
             heard.state = "it runs".to_owned();
             heard.items = reader.items().into_iter().map(|(number, state)| (number, state.clone())).collect();

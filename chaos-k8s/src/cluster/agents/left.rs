@@ -91,7 +91,8 @@ fn of_container(pod: &ObjectRef, container: &Container) -> Option<LeftContainer>
         return None;
     }
     let faults: Vec<String> = spec.faults.values().map(FaultData::to_string).collect();
-    let place = Place::of_container(pod.clone(), spec.run, &container.image, spec.token.clone());
+    let not_after = spec.not_after.unwrap_or_default();
+    let place = Place::of_container(pod.clone(), spec.run, &container.image, spec.token.clone(), not_after);
     Some(LeftContainer {
         object: manifest::describe(&place),
         fault: faults.join("; "),

@@ -8,18 +8,28 @@ use std::time::{Duration, Instant};
 use chaos_core::ledger::RunId;
 use chaos_core::units::duration::brief;
 use chaos_core::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::{OnceCell, watch};
 
 use super::end::AgentEnd;
+use super::facts::RawPod;
 use super::hear::{Heard, hear};
+use super::manifest;
 use super::place::Place;
+use crate::agent::control::{Order, Orders};
 use crate::agent::status::ItemState;
 use crate::cluster::Cluster;
 use crate::cluster::api::Request;
 
 /// How long an agent may take from its creation until its faults are in force: an image may have to be pulled.
 pub(super) const STARTS_WITHIN: Duration = Duration::from_secs(80);
+
+/// How long an order may take to be heeded: a kubelet brings an annotation to a file when it looks at the pod again.
+const HEEDED_WITHIN: Duration = Duration::from_secs(100);
+/// How often it is looked at a container that carries an order.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How many ephemeral containers carry orders to one agent.
+const MOST_TELLERS: usize = 16;
 
 /// The agents that this process has made and not ended yet.
 #[derive(Debug, Default)]
@@ -52,7 +62,15 @@ pub(crate) struct Live {
     addresses: BTreeMap<String, BTreeSet<IpAddr>>,
     begun: OnceCell<Result<(), String>>,
     heard: watch::Sender<Heard>,
+    given: tokio::sync::Mutex<Given>,
     ended: tokio::sync::Mutex<bool>,
+}
+
+/// Orders that were given.
+#[derive(Debug, Default)]
+struct Given {
+    orders: Orders,
+    tellers: usize,
 }
 
 impl Live {
@@ -71,6 +89,7 @@ impl Live {
             addresses,
             begun: OnceCell::new(),
             heard: watch::Sender::new(Heard::default()),
+            given: tokio::sync::Mutex::default(),
             ended: tokio::sync::Mutex::new(false),
         }
     }
@@ -149,10 +168,69 @@ impl Live {
         self.addresses.get(target)
     }
 
-    /// The faults may last so long from now on.
-    pub(super) async fn extend(&self, lasting: Duration) -> Result<()> {
-        let _ = lasting;
-        Err(Error::refused("a fault by an agent lasts as long as was said at first"))
+    /// Whether it is known to have ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.heard.borrow().is_over()
+    }
+
+    /// Gives it an order, and waits until it is heeded.
+    pub(super) async fn order(&self, order: Order) -> Result<()> {
+        let mut given = self.given.lock().await;
+        let clock = self.cluster.api().clock().clone();
+        let done = match &self.end.place {
+            Place::Pod { .. } => {
+                clock.timeout(HEEDED_WITHIN, self.by_annotation(&mut given.orders, order)).await
+            }
+            Place::Container { .. } => {
+                if given.tellers == MOST_TELLERS {
+                    return Err(Error::refused(format!(
+                        "{MOST_TELLERS} ephemeral containers have told the agent something, and none can be taken away"
+                    )));
+                }
+                given.tellers += 1;
+                clock.timeout(HEEDED_WITHIN, self.by_container(given.tellers, order)).await
+            }
+        };
+        done.and_then(|done| done).map_err(|error| error.context(manifest::describe(&self.end.place)))
+    }
+
+    async fn by_annotation(&self, orders: &mut Orders, order: Order) -> Result<()> {
+        let n = orders.push(order);
+        let body = json!({"metadata": {"annotations": {manifest::ORDERS: orders.to_text()?}}});
+        let patched: Result<Value, _> =
+            self.cluster.api().send(Request::patch(&self.end.place.pod(), &body)).await;
+        patched?;
+        let mut heard = self.heard.subscribe();
+        loop {
+            let answer = heard.borrow_and_update().orders.get(&n).cloned();
+            match answer {
+                Some(refused) => {
+                    orders.forget(n);
+                    return refused.map_or(Ok(()), |why| Err(Error::refused(why)));
+                }
+                None if heard.changed().await.is_err() => {
+                    return Err(Error::failed("nobody listens to the agent"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    async fn by_container(&self, number: usize, order: Order) -> Result<()> {
+        let gone = || Error::failed("its pod is gone");
+        let pod = RawPod::read(&self.cluster, &self.end.place.pod()).await?.ok_or_else(gone)?;
+        let name = self.end.order(&self.cluster, &pod, number, &order).await?;
+        loop {
+            self.cluster.api().clock().sleep(LOOK_EVERY).await;
+            let pod = RawPod::read(&self.cluster, &self.end.place.pod()).await?.ok_or_else(gone)?;
+            match pod.container(&name).and_then(|status| status.state.terminated.as_ref()) {
+                Some(how) if how.exit_code == 0 => return Ok(()),
+                Some(_) => {
+                    return Err(Error::failed(format!("the order was not heeded: see the log of {name}")));
+                }
+                None => {}
+            }
+        }
     }
 
     /// How long its faults last from now on, as far as it was heard.

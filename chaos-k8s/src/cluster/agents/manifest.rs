@@ -1,5 +1,6 @@
 //! What the API server is asked to make: an agent's pod, an ephemeral container, and the one that ends it.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaos_core::Result;
@@ -7,6 +8,7 @@ use chaos_core::ledger::RunId;
 use serde_json::{Value, json};
 
 use super::place::Place;
+use crate::agent::control::Order;
 use crate::agent::rights::{Right, Rights};
 use crate::agent::spec::{Spec, Token};
 use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Fields, Held, RUN, UNDER_FAULT};
@@ -15,6 +17,12 @@ use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Fields, Held, RUN, UN
 pub(super) const CONTAINER: &str = "agent";
 /// Where an agent in a pod of its own keeps how far it got.
 pub(super) const KEPT_IN: &str = "/run/chaos";
+/// Where it finds its orders, and the annotation of its pod that they come from.
+const ORDERS_DIR: &str = "/run/orders";
+const ORDERS_FILE: &str = "orders";
+pub(super) const ORDERS: &str = "chaos-sdk.dev/orders";
+/// Where an order to one in the same pod is found by who carries it.
+const ORDER_VARIABLE: &str = "CHAOS_AGENT_ORDER";
 /// Who an agent is that needs not be root: nobody in particular.
 const NOBODY: u32 = 65532;
 /// How long the kubelet waits for an agent that takes everything back.
@@ -52,6 +60,10 @@ impl Made<'_> {
         let mut mounts = vec![json!({"name": "kept", "mountPath": KEPT_IN})];
         let mut volumes =
             vec![json!({"name": "kept", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}})];
+        mounts.push(json!({"name": "orders", "mountPath": ORDERS_DIR, "readOnly": true}));
+        volumes.push(json!({"name": "orders", "downwardAPI": {"items": [{
+            "path": ORDERS_FILE, "fieldRef": {"fieldPath": format!("metadata.annotations['{ORDERS}']")},
+        }]}}));
         if self.rights.has(Right::NetnsDir) {
             mounts.push(json!({
                 "name": "netns", "mountPath": "/var/run/netns", "readOnly": true, "mountPropagation": "HostToContainer",
@@ -117,16 +129,26 @@ impl Made<'_> {
     }
 }
 
-/// An ephemeral container without any right, which tells another one an order.
-pub(super) fn teller(name: &str, image: &str, agent: RunId, token: &Token, order: &str) -> Value {
-    json!([{
+/// An ephemeral container without any right, which tells another one an order; to stop, without one.
+pub(super) fn teller(
+    name: &str,
+    image: &str,
+    agent: RunId,
+    token: &Token,
+    order: Option<&Order>,
+) -> Result<Value> {
+    let mut env = vec![json!({"name": "CHAOS_AGENT_TOKEN", "value": token.as_str()})];
+    if let Some(order) = order {
+        env.push(json!({"name": ORDER_VARIABLE, "value": order.encode()?}));
+    }
+    Ok(json!([{
         "name": name,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "args": ["tell", agent.to_string(), order],
-        "env": [{"name": "CHAOS_AGENT_TOKEN", "value": token.as_str()}],
+        "args": ["tell", agent.to_string(), if order.is_some() { "order" } else { "stop" }],
+        "env": env,
         "securityContext": security(&Rights::none()),
-    }])
+    }]))
 }
 
 fn security(rights: &Rights) -> Value {
@@ -143,6 +165,11 @@ fn security(rights: &Rights) -> Value {
         "capabilities": {"drop": ["ALL"], "add": names},
         "seccompProfile": {"type": "RuntimeDefault"},
     })
+}
+
+/// The file with its orders.
+pub(super) fn orders_file() -> PathBuf {
+    Path::new(ORDERS_DIR).join(ORDERS_FILE)
 }
 
 /// Whether a pod was made for this agent.

@@ -39,6 +39,11 @@
 //! One agent pod serves all targets of an injection on its node. Nothing listens on a port, and nothing is run in the
 //! target's own containers.
 //!
+//! # Peers that come and go
+//!
+//! The peers of a network fault are looked up again every 5 s, and the agents told. An order to one in a pod of its own is an
+//! annotation of that pod; to one in an ephemeral container it is one more of these, without any right, 16 at the most.
+//!
 //! # When it ends
 //!
 //! By a revert, which ends the agent and reads how that went; or by the agent's own clock, whoever lives then: the
@@ -49,6 +54,7 @@ mod delivery;
 mod end;
 mod facts;
 mod fault;
+mod follow;
 mod hear;
 mod left;
 mod live;

@@ -55,6 +55,11 @@ impl Peers {
         Ok(self)
     }
 
+    /// Whether they may be others a while later.
+    pub(super) fn may_change(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, Part::Flow(_)))
+    }
+
     /// What looking them up takes from the API server.
     pub(super) fn rights(&self) -> Rights {
         let mut rights = Rights::default();

@@ -13,7 +13,14 @@ pub(super) enum Place {
     /// In a pod of its own.
     Pod { namespace: String, name: String, node: String },
     /// In an ephemeral container of its target.
-    Container { pod: ObjectRef, container: String, image: String, token: Token },
+    Container {
+        pod: ObjectRef,
+        container: String,
+        image: String,
+        token: Token,
+        /// The second since 1970 after which it does not begin any more.
+        not_after: u64,
+    },
 }
 
 impl Place {
@@ -22,9 +29,15 @@ impl Place {
         Self::Pod { namespace: namespace.to_owned(), name, node: node.to_owned() }
     }
 
-    pub(super) fn of_container(pod: ObjectRef, agent: RunId, image: &str, token: Token) -> Self {
+    pub(super) fn of_container(
+        pod: ObjectRef,
+        agent: RunId,
+        image: &str,
+        token: Token,
+        not_after: u64,
+    ) -> Self {
         let container = super::manifest::name_of(agent);
-        Self::Container { pod, container, image: image.to_owned(), token }
+        Self::Container { pod, container, image: image.to_owned(), token, not_after }
     }
 
     /// The pod that it is in: by its name alone, where it is the agent's own.
