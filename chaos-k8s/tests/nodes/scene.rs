@@ -43,6 +43,9 @@ impl Scene {
         let agents = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": AGENTS}});
         let (code, answer) = server.post("/api/v1/namespaces", &agents).await;
         assert!(code == 201 || code == 409, "{answer}");
+        // Pods are refused until their service account is there.
+        let account = format!("/api/v1/namespaces/{}/serviceaccounts/default", server.namespace);
+        until(|| async { server.ask(&account).await.0 == 200 }).await;
         let cluster = server.cluster();
         Self { server, cluster, chaos: Chaos::random() }
     }

@@ -9,7 +9,7 @@ use chaos_core::{Error, Result, Undo};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::facts::{RawContainerStatus, RawPod, RawTerminated};
+use super::facts::{RawContainerStatus, RawPod, RawState, RawTerminated};
 use super::manifest;
 use super::place::Place;
 use crate::agent::control::Order;
@@ -40,6 +40,8 @@ enum Seen<'a> {
     /// It has not begun to run.
     Waits(String),
     Runs,
+    /// It was killed, and its kubelet starts it again: then it takes back what is left, and is not to be ended before.
+    Restarts,
     Ended(&'a RawTerminated),
 }
 
@@ -79,12 +81,14 @@ impl AgentEnd {
             return Seen::Gone;
         }
         match pod.container(self.place.container()) {
-            Some(RawContainerStatus { state, .. }) if state.terminated.is_some() => {
-                state.terminated.as_ref().map_or(Seen::Runs, Seen::Ended)
+            Some(RawContainerStatus { state: RawState { terminated: Some(how), .. }, .. }) => {
+                let is_last = matches!(self.place, Place::Container { .. })
+                    || matches!(pod.status.phase.as_str(), "Succeeded" | "Failed")
+                    || Ending::of_code(how.exit_code).is_some();
+                if is_last { Seen::Ended(how) } else { Seen::Restarts }
             }
             Some(status) if status.state.running.is_some() => Seen::Runs,
-            // Started again after a crash, it takes back what the one before had left.
-            Some(status) if status.last_state.terminated.is_some() => Seen::Runs,
+            Some(status) if status.last_state.terminated.is_some() => Seen::Restarts,
             Some(status) => Seen::Waits(waits_for(status)),
             None if matches!(self.place, Place::Pod { .. }) => Seen::Waits(pod.status.phase.clone()),
             None => {
@@ -118,6 +122,7 @@ impl AgentEnd {
                     delete(cluster, &object, 30).await?;
                     format!("not started ({what})")
                 }
+                (_, Seen::Restarts) => "about to be started again, after it was killed".to_owned(),
                 (Place::Pod { .. }, Seen::Runs) => {
                     if !told && pod.metadata.deletion_timestamp.is_none() {
                         // The kubelet ends it as by SIGTERM, and how it ended can be read before the pod goes.
