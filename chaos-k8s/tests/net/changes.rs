@@ -36,7 +36,7 @@ fn slow() -> NetRule {
     net::delay(ms(5)).between(Flow::all()).carrier(Carrier::Process).into()
 }
 
-fn later(rule: NetRule) {
+pub(crate) fn later(rule: NetRule) {
     let scene = Scene::new();
     let injection = scene.begin(rule).unwrap();
     assert!(!scene.state().contains("device \"vc\""));
@@ -54,7 +54,7 @@ fn later(rule: NetRule) {
     assert_eq!(scene.left(), "");
 }
 
-fn gone(rule: NetRule) {
+pub(crate) fn gone(rule: NetRule) {
     let scene = Scene::new();
     scene.target.inside(|| {
         ip("link add vc type veth peer name vd");
@@ -73,7 +73,7 @@ fn gone(rule: NetRule) {
     assert_eq!(scene.left(), "");
 }
 
-fn deleted(rule: NetRule) {
+pub(crate) fn deleted(rule: NetRule) {
     let scene = Scene::new();
     let to = |address| NetRule {
         traffic: Flow::peer(address).unwrap().into(),
@@ -98,7 +98,7 @@ fn deleted(rule: NetRule) {
     assert_eq!(scene.left(), "");
 }
 
-fn given_up(rule: NetRule) {
+pub(crate) fn given_up(rule: NetRule) {
     let scene = Scene::new();
     for _ in 0..20 {
         let target = Targets::one(scene.namespace());
@@ -146,7 +146,7 @@ fn fifty() {
     assert_eq!(scene.left(), "");
 }
 
-fn networks() {
+pub(crate) fn networks() {
     let scene = Scene::new();
     let peers: Vec<String> =
         (0..20_000).map(|i| format!("100.{}.{}.{}/32", i / 16_384, (i / 64) % 256, (i % 64) * 4)).collect();

@@ -61,6 +61,7 @@
 pub mod dns;
 mod engine;
 mod fault;
+mod filters;
 mod jitter;
 mod kernel;
 pub(super) mod leftovers;
