@@ -8,6 +8,7 @@ use chaos_core::{Injection, Percent};
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::compose::cycle;
+use crate::deaths::Injector;
 use crate::scene::{OTHER, PEER, PEER6, PORT, Scene, at, echo, interval, ip, read, run, wait_until, without};
 use crate::support::{Need, Test};
 use crate::{changes, compose, deaths, effects, foreign, refusals};
@@ -66,6 +67,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("netem_by_filters_keeps_its_contract", NETEM, || {
         without(BOTH, || refusals::netem_contract(Carrier::Kernel))
     }),
+    ("a_stopped_injector_of_filters_is_ended_by_the_kernel", FILTERS, || without(BOTH, stopped)),
     ("a_killed_injector_of_a_delay_leaves_idle_filters", NETEM, || {
         without(BOTH, || deaths::delay(Carrier::Kernel, true))
     }),
@@ -301,6 +303,22 @@ fn refused() {
         });
         assert_eq!(scene.state(), before);
     });
+}
+
+/// The programs ask the kernel's clock.
+fn stopped() {
+    let scene = Scene::new();
+    let home = tempfile::tempdir().unwrap();
+    let client = scene.client();
+    let rule = net::drop().between(Flow::peer(PEER).unwrap()).into_rule();
+    let before = scene.state();
+    let mut injector = Injector::start(&scene, &home.path().join("ledger"), &rule, Some(secs(1)));
+    injector.stop();
+    assert_eq!(client.one(at(PEER, PORT)), None, "in force before its deadline");
+    wait_until("packets go directly", secs(60), || client.within(at(PEER, PORT), ms(20)));
+    assert!(scene.left().contains("filter"), "its owner lives: the filters stand, and act no more");
+    injector.go_on_and_revert();
+    assert_eq!(scene.state(), before);
 }
 
 fn contract() {

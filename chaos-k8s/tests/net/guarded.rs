@@ -1,6 +1,7 @@
 //! Tables that the kernel does not own (before Linux 5.12), with a guardian: refusals, and all where there are no filters either.
 
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use chaos_core::ledger::sweep;
@@ -29,7 +30,22 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_killed_injector_of_a_refusal_is_taken_back_by_its_guardian", NFT, || without(OLD, killed)),
     ("a_killed_injector_of_a_rate_is_taken_back_by_its_guardian", NFT, || without(BARE, killed_rate)),
     ("a_stopped_injector_is_taken_back_by_its_guardian_at_the_deadline", NFT, || without(OLD, stopped)),
-    ("what_a_guardian_left_is_swept", NFT, || without(OLD, swept)),
+    ("what_a_guardian_left_is_swept", NFT, || {
+        without(OLD, || {
+            swept(|scene, ledger| {
+                let swept = run(sweep(ledger, &scene.node.undos().unwrap())).unwrap();
+                assert!(swept.is_clean(), "{swept:?}");
+            });
+        });
+    }),
+    ("what_a_guardian_left_is_swept_by_its_marks", NFT, || {
+        without(OLD, || {
+            swept(|scene, _| {
+                let swept = run(scene.node.sweep_marks_in(&scene.namespace())).unwrap();
+                assert!(swept.is_clean() && swept.removed().len() == 1, "{swept}");
+            });
+        });
+    }),
 ];
 
 fn reset() -> NetRule {
@@ -130,8 +146,8 @@ fn stopped() {
     injector.kill();
 }
 
-/// As after both died: nobody but the ledger knows.
-fn swept() {
+/// As after both died: nobody but the ledger knows, and the marks.
+fn swept(sweep: impl FnOnce(&Scene, &Path)) {
     let scene = Scene::new();
     let home = tempfile::tempdir().unwrap();
     let before = scene.state();
@@ -141,10 +157,9 @@ fn swept() {
     for guardian in guardians {
         kill(Pid::from_raw(guardian), Signal::SIGKILL).unwrap();
     }
-    injector.kill();
+    injector.end();
     assert!(scene.left().contains("table"));
-    let swept = run(sweep(home.path().join("ledger"), &scene.node.undos().unwrap())).unwrap();
-    assert!(swept.is_clean(), "{swept:?}");
+    sweep(&scene, &home.path().join("ledger"));
     assert_eq!(scene.state(), before);
 }
 
