@@ -61,8 +61,8 @@
 //!   the next goes directly.
 //! - Packets that passed a device of ours have a priority of ours (`ca05:...`, low bits zero) in the device's own qdisc.
 //! - A clsact is put on a device that has none, where filters pick, and taken away at the end; each time the device stands still for
-//!   less than a millisecond, and what it is sending is lost. Filters are asked before those of others, which see packets that were
-//!   led aside when they come back; filters of others of preference 1 or 2 are a reason to refuse.
+//!   about a millisecond (longer on a busy machine), and what it is sending is lost. Filters are asked before those of others, which
+//!   see packets that were led aside when they come back; filters of others of preference 1 or 2 are a reason to refuse.
 //! - On a kernel whose netem forgets what stands within it (before Linux 5.10.232, 5.15.175, 6.1.121, 6.6.67 and 6.12.6) overlapping
 //!   faults must fit in one netem: delays add up, a second jitter, loss or rate is refused.
 //! - Two runs do not lead packets of one device and direction aside, neither to an ifb nor to their processes: the second is refused,
