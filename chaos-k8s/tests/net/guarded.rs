@@ -30,6 +30,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_killed_injector_of_a_refusal_is_taken_back_by_its_guardian", NFT, || without(OLD, killed)),
     ("a_killed_injector_of_a_rate_is_taken_back_by_its_guardian", NFT, || without(BARE, killed_rate)),
     ("a_stopped_injector_is_taken_back_by_its_guardian_at_the_deadline", NFT, || without(OLD, stopped)),
+    ("a_table_whose_guardian_died_too_ends_at_its_deadline", NFT, || without(OLD, over)),
     ("what_a_guardian_left_is_swept", NFT, || {
         without(OLD, || {
             swept(|scene, ledger| {
@@ -151,16 +152,35 @@ fn swept(sweep: impl FnOnce(&Scene, &Path)) {
     let scene = Scene::new();
     let home = tempfile::tempdir().unwrap();
     let before = scene.state();
-    let mut injector = Injector::guarded(&scene, &home.path().join("ledger"), &reset(), secs(600));
+    both_die(Injector::guarded(&scene, &home.path().join("ledger"), &reset(), secs(600)));
+    assert!(scene.left().contains("table"));
+    sweep(&scene, &home.path().join("ledger"));
+    assert_eq!(scene.state(), before);
+}
+
+/// The kernel's clock goes on for what nobody owns.
+fn over() {
+    let scene = Scene::new();
+    let home = tempfile::tempdir().unwrap();
+    let ledger = home.path().join("ledger");
+    let connect = || scene.target.inside(|| effects::connect(at(PEER, PORT)).0);
+    let before = scene.state();
+    both_die(Injector::guarded(&scene, &ledger, &reset(), secs(5)));
+    assert!(connect().is_err(), "in force before its deadline");
+    wait_until("connections are let through", secs(60), || connect().is_ok());
+    assert!(scene.left().contains("table"), "nobody is there to delete it");
+    let swept = run(sweep(&ledger, &scene.node.undos().unwrap())).unwrap();
+    assert!(swept.is_clean(), "{swept:?}");
+    assert_eq!(scene.state(), before);
+}
+
+fn both_die(mut injector: Injector) {
     let guardians = children(injector.pid());
     assert!(!guardians.is_empty());
     for guardian in guardians {
         kill(Pid::from_raw(guardian), Signal::SIGKILL).unwrap();
     }
     injector.end();
-    assert!(scene.left().contains("table"));
-    sweep(&scene, &home.path().join("ledger"));
-    assert_eq!(scene.state(), before);
 }
 
 /// The processes whose parent this is.
