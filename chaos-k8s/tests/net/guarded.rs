@@ -125,10 +125,10 @@ fn taken_back(rule: &NetRule, end: impl FnOnce(&mut Injector)) -> std::time::Dur
     assert_ne!(scene.state(), before);
     let since = Instant::now();
     end(&mut injector);
-    wait_until("nothing is left", secs(20), || scene.left().is_empty());
+    wait_until("nothing is left", secs(60), || scene.left().is_empty());
     let took = since.elapsed();
     assert_eq!(scene.state(), before);
-    wait_until("it is struck off", secs(20), || {
+    wait_until("it is struck off", secs(60), || {
         fs::read_dir(home.path().join("ledger")).unwrap().count() == 0
     });
     took
@@ -140,7 +140,7 @@ fn stopped() {
     let before = scene.state();
     let mut injector = Injector::guarded(&scene, &home.path().join("ledger"), &reset(), ms(300));
     injector.stop();
-    wait_until("nothing is left", secs(20), || scene.left().is_empty());
+    wait_until("nothing is left", secs(60), || scene.left().is_empty());
     assert_eq!(scene.state(), before);
     let log = fs::read_to_string(home.path().join("ledger.log")).unwrap();
     assert!(log.contains("deadline"), "{log}");
