@@ -274,9 +274,13 @@ impl Client {
         answered
     }
 
-    /// Sends so many at once; when each answer came.
+    /// Sends so many at once, of which none is to be lost; when each answer came, however long a busy machine stands still.
     pub(crate) fn timed(&self, to: SocketAddr, count: u32) -> Vec<Instant> {
-        self.exchange(to, count, Duration::ZERO).into_iter().map(|(_, when)| when).collect()
+        let socket = self.socket(to);
+        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
+        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize);
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        answers.into_iter().map(|(_, when)| when).collect()
     }
 
     /// Sends so many, a little apart; the answers in their order.
@@ -286,12 +290,24 @@ impl Client {
 
     /// Sends so many, a little apart; number and time of each answer.
     pub(crate) fn exchange(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<(u32, Instant)> {
+        self.exchange_until(to, count, apart, usize::MAX)
+    }
+
+    /// The same, until there are enough answers.
+    fn exchange_until(
+        &self,
+        to: SocketAddr,
+        count: u32,
+        apart: Duration,
+        enough: usize,
+    ) -> Vec<(u32, Instant)> {
         let socket = self.socket(to);
         let answers = thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut answers = Vec::new();
                 let mut answer = [0; 2048];
-                while let Ok(length) = through_signals(|| socket.recv(&mut answer)) {
+                while answers.len() < enough {
+                    let Ok(length) = through_signals(|| socket.recv(&mut answer)) else { break };
                     if length == 500 {
                         let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
                         answers.push((number, Instant::now()));
