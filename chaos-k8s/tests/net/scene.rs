@@ -377,13 +377,13 @@ pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> 
     since.elapsed()
 }
 
-/// HTB counts in its parameters, counters of nft do, and times run.
+/// HTB counts in its parameters, counters of nft do, and times run: what is held gets a new one now and then.
 fn without_statistics(state: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in state.split(' ') {
         let before = words.last().copied().unwrap_or_default();
         let counts = ["direct_packets_stat", "packets", "bytes"].contains(&before);
-        let runs = before == "expires";
+        let runs = ["expires", "timeout"].contains(&before);
         let digits = |c: char| (counts || runs) && c.is_ascii_digit() || runs && "dhms".contains(c);
         words.push(word.trim_start_matches(digits));
     }
