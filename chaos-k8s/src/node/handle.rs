@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(feature = "net")]
+use chaos_core::Error;
 use chaos_core::ledger::RunId;
 use chaos_core::{Chaos, Result, Undos};
 
 use super::cgroup::Cgroup;
 use super::namespace::Namespace;
+#[cfg(feature = "net")]
+use super::net::trial::Piece;
 #[cfg(feature = "stress")]
 use super::stress::{Crews, StressUndo};
 use super::sweep::MarksSwept;
@@ -45,12 +49,34 @@ impl Node {
     /// A handle with engines at rest: nothing is opened or touched until a fault is planned. Seed and clock are those of
     /// `chaos`.
     pub fn new(chaos: &Chaos) -> Self {
+        Self::made(
+            chaos,
+            #[cfg(feature = "net")]
+            Vec::new(),
+        )
+    }
+
+    /// For tests: a handle that acts as on a kernel without these pieces of the network, called as [`doctor`](Self::doctor) calls them.
+    ///
+    /// # Errors
+    /// No such piece.
+    #[cfg(feature = "net")]
+    #[doc(hidden)]
+    pub fn without(chaos: &Chaos, pieces: &[&str]) -> Result<Self> {
+        let piece = |name: &&str| {
+            let found = Piece::ALL.into_iter().find(|piece| piece.name() == *name);
+            found.ok_or_else(|| Error::invalid(format!("the doctor knows no piece {name:?}")))
+        };
+        Ok(Self::made(chaos, pieces.iter().map(piece).collect::<Result<_>>()?))
+    }
+
+    fn made(chaos: &Chaos, #[cfg(feature = "net")] without: Vec<Piece>) -> Self {
         let run = RunId::fresh();
         let inner = Inner {
             chaos: chaos.clone(),
             run,
             #[cfg(feature = "net")]
-            net: super::net::Engine::new(run),
+            net: super::net::Engine::new(run, without),
             #[cfg(feature = "net")]
             dns: super::net::dns::Engine::new(run),
             #[cfg(feature = "stress")]

@@ -44,7 +44,7 @@ fn percent(value: f64) -> Percent {
 }
 
 /// By `carriers`: of the narrow one, the wide one and the one with a port.
-fn delays(carriers: [Carrier; 3]) {
+pub(crate) fn delays(carriers: [Carrier; 3]) {
     let scene = Scene::new();
     let client = scene.client();
     let before = scene.state();
@@ -79,7 +79,7 @@ fn delays(carriers: [Carrier; 3]) {
     }
 }
 
-fn duplicates(carrier: Carrier) {
+pub(crate) fn duplicates(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
     let copies = net::duplicate(percent(100.0)).to(Flow::peer(PEER).unwrap()).carrier(carrier);
@@ -195,7 +195,7 @@ fn least() -> Duration {
     Duration::from_secs_f64((200.0 * 542.0 - 2.0 * 3_200.0) * 8.0 / 800_000.0 * 0.95)
 }
 
-fn shared_rate() {
+pub(crate) fn shared_rate() {
     let scene = Scene::new();
     let rate = scene.begin(net::bandwidth(Bandwidth::kbit(800).unwrap()).to(Flow::all())).unwrap();
     // Another fault splits the traffic into two combinations: together they still have one rate.
@@ -209,7 +209,7 @@ fn shared_rate() {
     assert_eq!(scene.left(), "");
 }
 
-fn drop_and_rate() {
+pub(crate) fn drop_and_rate() {
     let scene = Scene::new();
     let client = scene.client();
     let rate = scene.begin(net::bandwidth(Bandwidth::mbit(10).unwrap()).between(Flow::all())).unwrap();
@@ -232,7 +232,7 @@ impl Drop for Stop<'_> {
 }
 
 /// Injects and reverts `rules` in turn, so many times, while packets go to another peer a thousand times a second.
-fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool) {
+pub(crate) fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool) {
     let (stop, others, targets) = (AtomicBool::new(false), scene.client(), scene.client());
     let stream = |client: &crate::scene::Client, to| {
         let (mut sent, mut came) = (0, 0);

@@ -15,7 +15,7 @@ use chaos_k8s::Node;
 use chaos_k8s::node::net::{self, Carrier, Flow, NetRule};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::scene::{KERNEL, PEER, PORT, PROCESS_BOTH, Scene, at, run, wait_until};
+use crate::scene::{GUARDIAN, KERNEL, PEER, PORT, PROCESS_BOTH, Scene, at, lacking, run, wait_until};
 use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -30,6 +30,9 @@ pub(crate) const TESTS: &[Test] = &[
 /// The words on the command line of an injector.
 const INJECT: &str = "chaos-test-inject";
 
+/// And of one that has a guardian.
+const GUARDED: &str = "guarded";
+
 /// In a process that was started as an injector: puts the fault in force, says so, and waits to be killed, or told to revert.
 pub(crate) fn run_if_asked() -> Option<ExitCode> {
     let mut arguments = std::env::args().skip(1);
@@ -37,18 +40,28 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
         return None;
     }
     let [namespace, ledger, rule, lasting] = [(); 4].map(|()| arguments.next().unwrap());
+    let is_guarded = arguments.next().unwrap() == GUARDED;
+    let pieces: Vec<String> = arguments.collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
     let rule: NetRule = serde_json::from_str(&rule).unwrap();
     run(async {
         let chaos = Chaos::seeded(1);
-        let node = Node::new(&chaos);
+        let node = Node::without(&chaos, &pieces).unwrap();
+        let log = Path::new(&ledger).with_extension("log");
         let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
         let target = Targets::one(node.namespace_at(namespace).unwrap());
         let radius = BlastRadius::count(1).unwrap();
         let mut step = Step::from(rule.on(target, Mode::ALL));
-        if let Ok(lasting) = lasting.parse() {
-            step = step.lasting(ms(lasting));
+        let lasting = lasting.parse().ok().map(ms);
+        if let Some(lasting) = lasting.filter(|_| !is_guarded) {
+            step = step.lasting(lasting);
         }
-        let injection = chaos.inject(step, radius).ledger(ledger).begin().await.unwrap();
+        let mut injection = chaos.inject(step, radius).ledger(ledger);
+        if let Some(lasting) = lasting.filter(|_| is_guarded) {
+            let guardian = GUARDIAN.get().unwrap().clone().log(log).margin(ms(200));
+            injection = injection.guardian(guardian, lasting);
+        }
+        let injection = injection.begin().await.unwrap();
         println!("in force");
         stdin().read_line(&mut String::new()).unwrap();
         injection.revert().await.unwrap();
@@ -61,11 +74,21 @@ pub(crate) struct Injector(Child);
 
 impl Injector {
     pub(crate) fn start(scene: &Scene, ledger: &Path, rule: &NetRule, lasting: Option<Duration>) -> Self {
+        Self::of(scene, ledger, rule, lasting, "")
+    }
+
+    /// With a guardian, which writes its log beside the ledger.
+    pub(crate) fn guarded(scene: &Scene, ledger: &Path, rule: &NetRule, lasting: Duration) -> Self {
+        Self::of(scene, ledger, rule, Some(lasting), GUARDED)
+    }
+
+    fn of(scene: &Scene, ledger: &Path, rule: &NetRule, lasting: Option<Duration>, guarded: &str) -> Self {
         let lasting = lasting.map_or("-".to_owned(), |lasting| lasting.as_millis().to_string());
         #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args([INJECT, &scene.path(), ledger.to_str().unwrap(), &serde_json::to_string(rule).unwrap()])
-            .arg(lasting)
+            .args([&lasting, guarded])
+            .args(lacking())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -74,6 +97,10 @@ impl Injector {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "in force\n");
         Self(child)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
     }
 
     pub(crate) fn stop(&self) {
@@ -91,7 +118,7 @@ impl Injector {
     }
 
     /// Its end is not waited for: what the kernel takes away with it, it takes away meanwhile.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.0.kill().unwrap();
     }
 
@@ -108,18 +135,18 @@ impl Drop for Injector {
     }
 }
 
-fn delay(carrier: Carrier, leaves_a_device: bool) {
+pub(crate) fn delay(carrier: Carrier, leaves_a_device: bool) {
     let rule = net::delay(ms(60)).between(Flow::all()).carrier(carrier).into_rule();
     killed(&rule, leaves_a_device, |time| time.is_some_and(|time| time >= ms(120)));
 }
 
-fn rate() {
+pub(crate) fn rate() {
     let rule = net::bandwidth(net::Bandwidth::kbit(1).unwrap()).burst(100).to(Flow::all()).into_rule();
     // A small packet of 50 bytes takes 400 ms.
     killed(&rule, true, |time| time.is_none_or(|time| time >= ms(100)));
 }
 
-fn partition() {
+pub(crate) fn partition() {
     killed(&net::drop().between(Flow::peer(PEER).unwrap()).into_rule(), false, |time| time.is_none());
 }
 

@@ -1,7 +1,7 @@
 //! Each effect, as a program in the target and its peer see it.
 
 use std::io::ErrorKind;
-use std::net::{TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use chaos_core::Percent;
@@ -40,11 +40,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_seed_loses_the_same_packets_again", PROCESS, seed),
 ];
 
-fn percent(value: f64) -> Percent {
+pub(crate) fn percent(value: f64) -> Percent {
     Percent::try_new(value).unwrap()
 }
 
-fn delay(carrier: Carrier) {
+pub(crate) fn delay(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
     let before = scene.state();
@@ -68,7 +68,7 @@ fn delay(carrier: Carrier) {
     assert_eq!(scene.state(), before);
 }
 
-fn vanish() {
+pub(crate) fn vanish() {
     let scene = Scene::new();
     let client = scene.client();
     let before = scene.state();
@@ -85,7 +85,7 @@ fn vanish() {
     assert_eq!(scene.state(), before);
 }
 
-fn loss(carrier: Carrier) {
+pub(crate) fn loss(carrier: Carrier) {
     const COUNT: u32 = 1_500;
     let scene = Scene::new();
     let client = scene.client();
@@ -100,16 +100,16 @@ fn loss(carrier: Carrier) {
     }
 }
 
+/// How connecting there ended, and after how long.
+pub(crate) fn connect(to: SocketAddr) -> (Result<(), ErrorKind>, Duration) {
+    let since = Instant::now();
+    let ended = TcpStream::connect_timeout(&to, secs(3)).map(drop).map_err(|error| error.kind());
+    (ended, since.elapsed())
+}
+
 fn refuse() {
     let scene = Scene::new();
-    let connect = |address: &str| {
-        scene.target.inside(|| {
-            let since = Instant::now();
-            let error =
-                TcpStream::connect_timeout(&at(address, PORT), secs(3)).map(drop).map_err(|e| e.kind());
-            (error, since.elapsed())
-        })
-    };
+    let connect = |address: &str| scene.target.inside(|| connect(at(address, PORT)));
     assert_eq!(connect(PEER).0, Ok(()));
     let flow = || Flow::peers([PEER, PEER6]).unwrap().port(PORT).unwrap();
     for fault in [net::refuse(Refusal::Reset).to(flow()), net::refuse(Refusal::Reset).between(flow())] {
@@ -155,7 +155,7 @@ fn measured_rate(scene: &Scene, packets: u32) -> f64 {
     f64::from(packets - 1 - BURST) * (500.0 + 8.0 + 20.0 + 14.0) * 8.0 / (last - first).as_secs_f64()
 }
 
-fn rate() {
+pub(crate) fn rate() {
     let scene = Scene::new();
     let client = scene.client();
     for (fault, what) in [
@@ -211,7 +211,7 @@ fn models(carrier: Carrier) {
     assert!((500..1_499).contains(&answers.len()), "{}", answers.len());
 }
 
-fn damage(carrier: Carrier) {
+pub(crate) fn damage(carrier: Carrier) {
     const COUNT: u32 = 1_000;
     let scene = Scene::new();
     let client = scene.client();

@@ -1,4 +1,5 @@
-//! Network faults between real sockets in namespaces of their own. This program is the tests and the injectors that they kill.
+//! Network faults between real sockets in namespaces of their own. This program is the tests, the injectors that
+//! they kill, and, by the one line at the start of its `main`, their guardians.
 #![cfg_attr(target_os = "linux", expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do"))]
 #![allow(clippy::print_stdout, reason = "what is not run says so, and what was measured")]
 
@@ -13,7 +14,11 @@ mod deaths;
 #[cfg(target_os = "linux")]
 mod effects;
 #[cfg(target_os = "linux")]
+mod filters;
+#[cfg(target_os = "linux")]
 mod foreign;
+#[cfg(target_os = "linux")]
+mod guarded;
 #[cfg(target_os = "linux")]
 mod refusals;
 #[cfg(target_os = "linux")]
@@ -28,6 +33,7 @@ mod sweeps;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
+    let _ = scene::GUARDIAN.set(chaos_k8s::node::run_if_asked());
     if let Some(code) = deaths::run_if_asked() {
         return code;
     }
@@ -38,6 +44,8 @@ fn main() -> std::process::ExitCode {
         changes::TESTS,
         custom::TESTS,
         foreign::TESTS,
+        filters::TESTS,
+        guarded::TESTS,
         deaths::TESTS,
         stops::TESTS,
         sweeps::TESTS,

@@ -79,12 +79,12 @@ fn forbidden() {
     assert!(error.is_refused() && error.to_string().contains("loopback"), "{error}");
 }
 
-fn two_runs() {
+pub(crate) fn two_runs() {
     let scene = Scene::new();
     let rate = || net::bandwidth(Bandwidth::mbit(10).unwrap()).to(Flow::all());
     let first = scene.begin(rate()).unwrap();
     let state = scene.state();
-    let other = Node::new(&scene.chaos);
+    let other = crate::scene::node(&scene.chaos);
     let begin = |rule: NetRule| {
         let target = Targets::one(scene.namespace_by(&other));
         let ledger = std::sync::Arc::new(chaos_core::Ledger::in_memory(other.undos().unwrap()));
@@ -127,7 +127,7 @@ fn without_rights() {
     assert_eq!(scene.state(), before);
 }
 
-fn keeps(rule: NetRule) {
+pub(crate) fn keeps(rule: NetRule) {
     let scene = Scene::new();
     let target = async || Ok(scene.namespace());
     let world = async |_: &_| scene.state();
@@ -141,7 +141,7 @@ fn contract() {
     keeps(net::bandwidth(Bandwidth::mbit(1).unwrap()).between(Flow::all()).into());
 }
 
-fn netem_contract(carrier: Carrier) {
+pub(crate) fn netem_contract(carrier: Carrier) {
     let flow = || Flow::peer(PEER).unwrap();
     keeps(net::delay(ms(20)).jitter(ms(5)).between(flow()).carrier(carrier).into());
     if carrier == Carrier::Process {

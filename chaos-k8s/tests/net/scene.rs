@@ -1,14 +1,15 @@
 //! A target and a peer, each a namespace, joined by a veth pair; what is measured between them.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use chaos_core::ledger::Ledger;
-use chaos_core::{BlastRadius, Chaos, Fault, Injection, Mode, Result, Targets};
+use chaos_core::{BlastRadius, Chaos, Fault, Guardian, Injection, Mode, Targets};
 use chaos_k8s::{Node, node::Namespace};
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -38,14 +39,22 @@ pub(crate) struct Scene {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) target: Scratch,
     pub(crate) peer: Scratch,
+    pub(crate) has_guardian: Cell<bool>,
 }
 
 impl Scene {
     pub(crate) fn new() -> Self {
         let chaos = Chaos::seeded(7);
-        let node = Node::new(&chaos);
+        let node = node(&chaos);
         let ledger = Arc::new(Ledger::in_memory(node.undos().unwrap()));
-        let scene = Self { chaos, node, ledger, target: Scratch::new(), peer: Scratch::new() };
+        let scene = Self {
+            chaos,
+            node,
+            ledger,
+            target: Scratch::new(),
+            peer: Scratch::new(),
+            has_guardian: Cell::new(false),
+        };
         let there = format!(
             "/proc/{}/fd/{}",
             std::process::id(),
@@ -96,12 +105,19 @@ impl Scene {
         format!("/proc/{}/fd/{}", std::process::id(), fd.file_name().unwrap().to_str().unwrap())
     }
 
-    pub(crate) fn begin(&self, fault: impl Fault<Target = Namespace>) -> Result<Injection> {
-        run(self
+    pub(crate) fn begin(&self, fault: impl Fault<Target = Namespace>) -> chaos_core::Result<Injection> {
+        let target = Targets::one(self.namespace());
+        let injection = self
             .chaos
-            .inject(fault.on(Targets::one(self.namespace()), Mode::ALL), BlastRadius::count(1).unwrap())
-            .ledger(Arc::clone(&self.ledger))
-            .begin())
+            .inject(fault.on(target, Mode::ALL), BlastRadius::count(1).unwrap())
+            .ledger(Arc::clone(&self.ledger));
+        // A process each time: only where there is something for it to do.
+        let has_guardian = self.has_guardian.get();
+        let injection = match GUARDIAN.get().filter(|_| has_guardian) {
+            Some(guardian) => injection.guardian(guardian.clone(), Duration::from_secs(600)),
+            None => injection,
+        };
+        run(injection.begin())
     }
 
     /// Does `act` while the fault is in force.
@@ -132,12 +148,12 @@ impl Scene {
                 .filter(|line| !line.starts_with(' '))
                 .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
                 .collect();
-            let mut state = devices + &read("tc", "qdisc show") + &read("nft", "list ruleset");
+            let mut state = devices + &read("tc", "qdisc show") + &ruleset();
             for name in names {
-                state += &read("tc", &format!("class show dev {name}"));
-                state += &read("tc", &format!("filter show dev {name}"));
+                state += &of_device(&format!("class show dev {name}"));
+                state += &of_device(&format!("filter show dev {name}"));
                 for parent in ["ingress", "egress"] {
-                    state += &read("tc", &format!("filter show dev {name} {parent}"));
+                    state += &of_device(&format!("filter show dev {name} {parent}"));
                 }
             }
             without_statistics(&state)
@@ -154,6 +170,36 @@ impl Scene {
             Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0") }
         })
     }
+}
+
+thread_local! {
+    static WITHOUT: Cell<&'static [&'static str]> = const { Cell::new(&[]) };
+}
+
+/// Runs a test as on a kernel without these pieces, called as the doctor calls them.
+pub(crate) fn without(pieces: &'static [&'static str], test: impl FnOnce()) {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            WITHOUT.set(&[]);
+        }
+    }
+    WITHOUT.set(pieces);
+    let _again = Again;
+    test();
+}
+
+/// The guardian that the line at the start of `main` gave.
+pub(crate) static GUARDIAN: OnceLock<Guardian> = OnceLock::new();
+
+/// The pieces that the test on this thread does without.
+pub(crate) fn lacking() -> &'static [&'static str] {
+    WITHOUT.get()
+}
+
+/// A handle of this test.
+pub(crate) fn node(chaos: &Chaos) -> Node {
+    Node::without(chaos, lacking()).unwrap()
 }
 
 pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
@@ -228,9 +274,13 @@ impl Client {
         answered
     }
 
-    /// Sends so many at once; when each answer came.
+    /// Sends so many at once, of which none is to be lost; when each answer came, however long a busy machine stands still.
     pub(crate) fn timed(&self, to: SocketAddr, count: u32) -> Vec<Instant> {
-        self.exchange(to, count, Duration::ZERO).into_iter().map(|(_, when)| when).collect()
+        let socket = self.socket(to);
+        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
+        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize);
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        answers.into_iter().map(|(_, when)| when).collect()
     }
 
     /// Sends so many, a little apart; the answers in their order.
@@ -240,12 +290,24 @@ impl Client {
 
     /// Sends so many, a little apart; number and time of each answer.
     pub(crate) fn exchange(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<(u32, Instant)> {
+        self.exchange_until(to, count, apart, usize::MAX)
+    }
+
+    /// The same, until there are enough answers.
+    fn exchange_until(
+        &self,
+        to: SocketAddr,
+        count: u32,
+        apart: Duration,
+        enough: usize,
+    ) -> Vec<(u32, Instant)> {
         let socket = self.socket(to);
         let answers = thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut answers = Vec::new();
                 let mut answer = [0; 2048];
-                while let Ok(length) = through_signals(|| socket.recv(&mut answer)) {
+                while answers.len() < enough {
+                    let Ok(length) = through_signals(|| socket.recv(&mut answer)) else { break };
                     if length == 500 {
                         let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
                         answers.push((number, Instant::now()));
@@ -281,7 +343,7 @@ fn rand() -> u32 {
     NEXT.fetch_add(0x9e37_79b9, Ordering::Relaxed)
 }
 
-fn echo(address: SocketAddr) {
+pub(crate) fn echo(address: SocketAddr) {
     let socket = roomy(UdpSocket::bind(address).unwrap());
     let listener = TcpListener::bind(address).unwrap();
     thread::spawn(move || {
@@ -315,13 +377,13 @@ pub(crate) fn wait_until(what: &str, bound: Duration, mut done: impl FnMut() -> 
     since.elapsed()
 }
 
-/// HTB counts in its parameters, counters of nft do, and times run.
+/// HTB counts in its parameters, counters of nft do, and times run: what is held gets a new one now and then.
 fn without_statistics(state: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     for word in state.split(' ') {
         let before = words.last().copied().unwrap_or_default();
         let counts = ["direct_packets_stat", "packets", "bytes"].contains(&before);
-        let runs = before == "expires";
+        let runs = ["expires", "timeout"].contains(&before);
         let digits = |c: char| (counts || runs) && c.is_ascii_digit() || runs && "dhms".contains(c);
         words.push(word.trim_start_matches(digits));
     }
@@ -332,13 +394,34 @@ pub(crate) fn ip(arguments: &str) {
     read("ip", arguments);
 }
 
+/// What stands at a device; nothing at one that is gone meanwhile.
+fn of_device(arguments: &str) -> String {
+    match output("tc", arguments) {
+        Err(said) if said.contains("Cannot find device") => String::new(),
+        done => done.unwrap(),
+    }
+}
+
+/// What stands in nf_tables; nothing on a kernel without.
+fn ruleset() -> String {
+    match output("nft", "list ruleset") {
+        Err(said) if said.contains("cache initialization failed") || said.contains("Unable to") => {
+            String::new()
+        }
+        done => done.unwrap(),
+    }
+}
+
 /// What a program prints. It must succeed.
 pub(crate) fn read(program: &str, arguments: &str) -> String {
+    output(program, arguments).unwrap_or_else(|said| panic!("{program} {arguments}: {said}"))
+}
+
+fn output(program: &str, arguments: &str) -> Result<String, String> {
     #[expect(clippy::disallowed_methods, reason = "the state is read by others than those who made it")]
     let output = Command::new(program).args(arguments.split_whitespace()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program} {arguments}: {said}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
 /// The bounds of the 99 % interval of a binomial distribution, by its normal approximation and a correction of one.

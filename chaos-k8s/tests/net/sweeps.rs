@@ -3,11 +3,15 @@
 use chaos_k8s::node::net::{self, Bandwidth, Flow, NetRule};
 
 use crate::deaths::Injector;
-use crate::scene::{OTHER, PEER, Scene, ip, run};
+use crate::scene::{OTHER, PEER, Scene, ip, run, without};
 use crate::support::{Need, Test};
 
-pub(crate) const TESTS: &[Test] =
-    &[("a_sweep_by_marks_needs_no_ledger_and_leaves_the_living", &[Need::Root, Need::Nft], by_marks)];
+pub(crate) const TESTS: &[Test] = &[
+    ("a_sweep_by_marks_needs_no_ledger_and_leaves_the_living", &[Need::Root, Need::Nft], by_marks),
+    ("a_sweep_by_marks_finds_filters", &[Need::Root, Need::Filters], || {
+        without(&["owned tables", "nf_tables"], by_marks)
+    }),
+];
 
 fn rate(peer: &str) -> NetRule {
     net::bandwidth(Bandwidth::mbit(10).unwrap()).to(Flow::peer(peer).unwrap()).into_rule()
@@ -52,5 +56,11 @@ fn by_marks() {
     assert!(run(living.observe()).remove(0).1.unwrap().is_in_force());
     run(living.revert()).unwrap();
     assert_eq!(sweep(), (0, 0));
+    assert_eq!(scene.state(), before);
+
+    // Alone: all that stands there was of the dead.
+    let mut injector = Injector::start(&scene, &home.path().join("other"), &rate(PEER), None);
+    injector.end();
+    assert_eq!(sweep(), (1, 0));
     assert_eq!(scene.state(), before);
 }

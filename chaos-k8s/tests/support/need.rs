@@ -20,6 +20,8 @@ pub(crate) enum Need {
     Nft,
     /// The queueing discipline netem.
     Netem,
+    /// Filters of BPF at a device's clsact.
+    Filters,
     /// The first version of cgroups, with the controllers cpu and memory.
     Cgroup1,
     /// The second version of cgroups, with the controllers cpu and memory.
@@ -53,6 +55,7 @@ impl Need {
             Self::Root => "root",
             Self::Nft => "nft",
             Self::Netem => "netem",
+            Self::Filters => "filters",
             Self::Cgroup1 => "cgroup1",
             Self::Cgroup2 => "cgroup2",
             Self::Tun => "tun",
@@ -76,6 +79,10 @@ impl Need {
             Self::Root => cap(Capability::CAP_SYS_ADMIN).or_else(|| cap(Capability::CAP_NET_ADMIN)),
             Self::Nft => cap(Capability::CAP_SYS_ADMIN).or_else(|| in_scratch("nf_tables", nft)),
             Self::Netem => cap(Capability::CAP_SYS_ADMIN).or_else(|| in_scratch("netem", netem)),
+            Self::Filters => match fs::exists("/proc/sys/kernel/unprivileged_bpf_disabled") {
+                Ok(true) => cap(Capability::CAP_SYS_ADMIN).or_else(|| in_scratch("clsact", clsact)),
+                _ => Some("no BPF".to_owned()),
+            },
             Self::Cgroup1 => {
                 (!has_cgroup1()).then(|| "no cgroup v1 with cpu and memory is mounted".to_owned())
             }
@@ -159,6 +166,14 @@ fn netem() -> std::io::Result<()> {
     let header = Tcmsg { ifindex: 1, parent: u32::MAX, ..Tcmsg::new() };
     let mut request = tc::Request::new().set_create().op_newqdisc_do(&header);
     request.encode().nested_options_netem(&TcNetemQopt { limit: 1000, ..TcNetemQopt::new() });
+    NetlinkSocket::new().request(&request)?.recv_ack()?;
+    Ok(())
+}
+
+fn clsact() -> std::io::Result<()> {
+    let header = Tcmsg { ifindex: 1, handle: 0xffff_0000, parent: 0xffff_fff1, ..Tcmsg::new() };
+    let mut request = tc::Request::new().set_create().op_newqdisc_do(&header);
+    request.encode().push_kind(c"clsact");
     NetlinkSocket::new().request(&request)?.recv_ack()?;
     Ok(())
 }

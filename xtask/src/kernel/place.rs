@@ -10,7 +10,7 @@ use crate::Result;
 use crate::cargo::{capture, command, root};
 
 /// What must run in a guest, whose kernel and root are ours whatever this machine is.
-const GUEST_REQUIRES: &str = "root,nft,netem,tun,cgroup2,ptrace";
+const GUEST_REQUIRES: &str = "root,nft,netem,filters,tun,cgroup2,ptrace";
 
 /// How long a program may take, once its kernel is up.
 const BOUND: Duration = Duration::from_secs(20 * 60);
@@ -18,8 +18,11 @@ const BOUND: Duration = Duration::from_secs(20 * 60);
 /// The same where the processor is emulated.
 const EMULATED_BOUND: Duration = Duration::from_secs(40 * 60);
 
-/// Debian's suites with the kernels that they stand for: 6.1, 6.12, and the newest.
-const SUITES: [&str; 3] = ["bookworm", "trixie", "sid"];
+/// Debian's suites with the kernels that they stand for: 5.10, 6.1, 6.12, and the newest.
+const SUITES: [&str; 4] = ["bullseye", "bookworm", "trixie", "sid"];
+
+/// What runs on a kernel that lacks pieces of the network's machinery: programs, and a word in the names of their tests.
+const WITHOUT_PIECES: &[(&str, &str)] = &[("net", "filters"), ("net", "guardian")];
 
 /// For a program that tries everything there is to try.
 const PATIENT_BOUND: Duration = Duration::from_secs(3 * 60 * 60);
@@ -30,6 +33,8 @@ pub struct Place {
     /// What comes before the program on the command line, up to how long it may take; empty on this machine's kernel.
     runner: Vec<OsString>,
     environment: Vec<(&'static str, &'static str)>,
+    /// Only these tests, where there are any.
+    pub only: &'static [(&'static str, &'static str)],
     bound: Duration,
 }
 
@@ -40,6 +45,7 @@ impl Place {
             name: format!("this machine ({})", release.trim()),
             runner: Vec::new(),
             environment: Vec::new(),
+            only: &[],
             bound: BOUND,
         }
     }
@@ -54,7 +60,7 @@ impl Place {
     fn guest(name: String, script: &str, more: &[&str], bound: Duration) -> Self {
         let words = ["--ro"].iter().chain(more).map(OsString::from);
         let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
-        Self { name, runner, environment: vec![("CHAOS_REQUIRE", GUEST_REQUIRES)], bound }
+        Self { name, runner, environment: vec![("CHAOS_REQUIRE", GUEST_REQUIRES)], only: &[], bound }
     }
 
     /// Runs a program to its end, shows what it prints, and says what came of it.
@@ -85,6 +91,20 @@ pub fn uml() -> Result<Option<Place>> {
     or_not_run("User-Mode Linux", "uml", release.map(place))
 }
 
+/// The same without nf_tables.
+pub fn uml_without_nft() -> Result<Option<Place>> {
+    let without = |place: Place| Place {
+        name: place.name.replace("User-Mode Linux", "User-Mode Linux without nf_tables"),
+        environment: vec![
+            ("CHAOS_REQUIRE", "root,netem,filters"),
+            ("UML_BLACKLIST", "nf_tables_module_init"),
+        ],
+        only: WITHOUT_PIECES,
+        ..place
+    };
+    Ok(uml()?.map(without))
+}
+
 /// Debian's kernels, prepared where that has not been done yet; without those that cannot be, unless they are demanded.
 pub fn debian() -> Result<Vec<Place>> {
     let prepare = |suite: &str| {
@@ -95,7 +115,10 @@ pub fn debian() -> Result<Vec<Place>> {
         let release =
             std::fs::read_to_string(PathBuf::from(folder.trim()).join("version")).unwrap_or_default();
         let name = format!("Debian {suite} ({})", release.trim());
-        Ok(Place::guest(name, "run-qemu", &["--kernel", folder.trim()], EMULATED_BOUND))
+        let place = Place::guest(name, "run-qemu", &["--kernel", folder.trim()], EMULATED_BOUND);
+        // Before Linux 5.12 no table is owned, and most programs need one.
+        let is_old = suite == "bullseye";
+        Ok(Place { only: if is_old { WITHOUT_PIECES } else { &[] }, ..place })
     };
     let place = |suite: &&str| or_not_run(&format!("Debian {suite}"), "qemu", prepare(suite)).transpose();
     SUITES.iter().filter_map(place).collect()

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chaos_core::{Approved, Fault, Observed, Owner, Plan, Result, Target};
+use chaos_core::{Approved, Fault, Observed, Plan, Result, Target};
 
 use super::engine::Seen;
 use super::own::Custom;
@@ -42,9 +42,9 @@ impl Fault for NetRule {
 async fn prepare(asked: &Asked, target: &Namespace) -> Result<Plan<NetUndo>> {
     asked.effect.check()?;
     let engine = target.node().net();
-    let change = engine.preview(target, asked).await?;
-    let undo = NetUndo::new(target, engine.fresh_rule());
-    Ok(Plan::reversible(format!("{}: {change}", target.name()), undo).owned_by(Owner::Kernel))
+    let preview = engine.preview(target, asked).await?;
+    let undo = NetUndo::new(target, engine.fresh_rule(), preview.clsacts);
+    Ok(Plan::reversible(format!("{}: {}", target.name(), preview.change), undo).owned_by(preview.owner))
 }
 
 async fn observe(target: &Namespace, undo: &NetUndo) -> Result<Observed> {

@@ -7,7 +7,7 @@ use chaos_core::Result;
 use chaos_core::ledger::RunId;
 
 use super::NetUndo;
-use super::kernel::Kernel;
+use super::kernel::{Family, Kernel, Side};
 use super::marks;
 use super::presence;
 use crate::node::namespace::Origin;
@@ -51,8 +51,17 @@ type Devices = Vec<(u32, String)>;
 fn marked(kernel: &mut Kernel) -> Result<(BTreeSet<RunId>, Devices)> {
     let ours = kernel.links_of_group(marks::GROUP)?;
     let mut runs = BTreeSet::new();
+    for family in [Family::Netdev, Family::Inet] {
+        let tables = kernel.tables(family)?;
+        // The kernel takes the others with their run.
+        let plain = tables.iter().filter(|table| !table.is_owned);
+        runs.extend(plain.filter_map(|table| table.name.strip_prefix(marks::TABLE)?.parse::<RunId>().ok()));
+    }
     let mut nameless = Vec::new();
     for link in kernel.links()? {
+        for side in [Side::Egress, Side::Ingress] {
+            runs.extend(kernel.filters(link.index, side)?.iter().filter_map(marks::run_of_filter));
+        }
         match marks::run_of(&link) {
             Some(run) => drop(runs.insert(run)),
             None if ours.contains(&link.index) && marks::is_nameless(&link) => {

@@ -4,7 +4,7 @@
 use chaos_core::Result;
 use chaos_core::ledger::RunId;
 
-use super::kernel::{Family, Link, Table};
+use super::kernel::{Family, FoundFilter, Link, Table};
 use crate::node::sys::tap;
 
 /// How tables begin.
@@ -13,6 +13,10 @@ pub(crate) const TABLE: &str = "chaos-";
 const ALIAS: &str = "chaos:";
 /// The group of devices of ours (`ip link show group 51717`), which they have from their birth.
 pub(crate) const GROUP: u32 = super::plan::MAJOR as u32;
+/// What follows in the names of filters: what they are for, and whether the clsact is of ours too.
+const PICKS: &str = "/picks";
+const ASIDE: &str = "/aside-";
+const CLSACT: &str = "+clsact";
 /// So many letters of the run's name fit into the name of a device.
 const SHORT: usize = 6;
 
@@ -47,6 +51,27 @@ impl Marks {
             0 => format!("chaos{short}"),
             number => format!("chaos{short}-{number:x}"),
         }
+    }
+
+    /// Of the filter that picks packets, or of the one that leads them to a device of ours, by its number and the kernel's.
+    pub(crate) fn filter(&self, device: Option<(u16, u32)>, own_clsact: bool) -> String {
+        let (alias, more) = (self.alias(), if own_clsact { CLSACT } else { "" });
+        match device {
+            None => format!("{alias}{PICKS}{more}"),
+            Some((number, link)) => format!("{alias}{ASIDE}{number:x}-{link}{more}"),
+        }
+    }
+
+    /// Whether it is that filter of this run.
+    pub(crate) fn is_filter(&self, filter: &FoundFilter, device: Option<(u16, u32)>) -> bool {
+        let named = |own| filter.name.as_ref() == Some(&self.filter(device, own));
+        named(false) || named(true)
+    }
+
+    /// Whether this run made the filter.
+    pub(crate) fn made_filter(&self, filter: &FoundFilter) -> bool {
+        let ours = |rest: &str| rest.starts_with('/');
+        filter.name.as_ref().and_then(|name| name.strip_prefix(&self.alias())).is_some_and(ours)
     }
 
     /// Of a TAP, at most 15 letters too.
@@ -91,6 +116,26 @@ pub(crate) fn is_nameless(link: &Link) -> bool {
     named && link.alias.is_none() && link.kind.as_deref() == Some("ifb")
 }
 
+/// Whether this crate made the filter, in whatever run.
+pub(crate) fn is_filter_made_here(filter: &FoundFilter) -> bool {
+    filter.name.as_ref().is_some_and(|name| name.starts_with(ALIAS))
+}
+
+/// The run that made this filter of ours.
+pub(crate) fn run_of_filter(filter: &FoundFilter) -> Option<RunId> {
+    filter.name.as_ref()?.strip_prefix(ALIAS)?.split('/').next()?.parse().ok()
+}
+
+/// Whether this filter of ours leads packets to a device of ours.
+pub(crate) fn leads_aside(filter: &FoundFilter) -> bool {
+    filter.name.as_ref().is_some_and(|name| name.contains(ASIDE))
+}
+
+/// Whether the clsact at which this filter of ours stands is of ours.
+pub(crate) fn has_own_clsact(filter: &FoundFilter) -> bool {
+    filter.name.as_ref().is_some_and(|name| name.ends_with(CLSACT))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,5 +170,22 @@ mod tests {
             link.name = name.to_owned();
             assert_eq!(is_nameless(&link), ours, "{name}");
         }
+    }
+
+    #[test]
+    fn filters_say_whose_they_are() {
+        let marks = Marks::of(RunId::fresh());
+        let named = |name: String| FoundFilter { preference: 1, handle: 1, parent: 0, name: Some(name) };
+        for (device, own) in [(None, false), (None, true), (Some((0, 9)), false), (Some((0x1f, 9)), true)] {
+            let filter = named(marks.filter(device, own));
+            assert!(marks.is_filter(&filter, device) && !marks.is_filter(&filter, Some((0, 8))));
+            assert_eq!(leads_aside(&filter), device.is_some());
+            assert_eq!(run_of_filter(&filter), Some(marks.run()));
+            assert!(marks.made_filter(&filter) && is_filter_made_here(&filter));
+            assert_eq!(has_own_clsact(&filter), own);
+            assert!(!Marks::of(RunId::fresh()).made_filter(&filter));
+        }
+        let other = named("cil_to_netdev".to_owned());
+        assert!(!marks.made_filter(&other) && !is_filter_made_here(&other));
     }
 }

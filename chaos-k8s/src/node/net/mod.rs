@@ -39,6 +39,11 @@
 //! device and direction has a queue and a rate of its own. A bandwidth is always the kernel's, and shared by what was in this
 //! process before and what was not.
 //!
+//! Where nf_tables lacks a piece for that (no egress hook before Linux 5.16, no owned tables before 5.12, none at all), filters of BPF
+//! at the device's clsact pick the packets, from Linux 4.18 on. They end with this process as well: they go on in programs of a
+//! map that it holds, which the kernel empties; and they ask the kernel's clock until when each fault is in force. Only refusals then
+//! need a table that is not owned, and with it a guardian. The plan says which it is, and why.
+//!
 //! # What is not met
 //!
 //! - Packets that are not IP (ARP), and in rules with ports the later fragments of a packet, which have none.
@@ -55,12 +60,18 @@
 //!   one fault. While this process is stopped (SIGSTOP), their packets stand still; when it dies, those that it held are lost, and
 //!   the next goes directly.
 //! - Packets that passed a device of ours have a priority of ours (`ca05:...`, low bits zero) in the device's own qdisc.
+//! - A clsact is put on a device that has none, where filters pick, and taken away at the end; each time the device stands still for
+//!   about a millisecond (longer on a busy machine), and what it is sending is lost. Filters are asked before those of others, which
+//!   see packets that were led aside when they come back; filters of others of preference 1 or 2 are a reason to refuse.
+//! - On a kernel whose netem forgets what stands within it (before Linux 5.10.232, 5.15.175, 6.1.121, 6.6.67 and 6.12.6) overlapping
+//!   faults must fit in one netem: delays add up, a second jitter, loss or rate is refused.
 //! - Two runs do not lead packets of one device and direction aside, neither to an ifb nor to their processes: the second is refused,
 //!   by the name of the first.
 
 pub mod dns;
 mod engine;
 mod fault;
+mod filters;
 mod jitter;
 mod kernel;
 pub(super) mod leftovers;

@@ -4,20 +4,28 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::net::UdpSocket;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use caps::{CapSet, Capability};
 use chaos_core::{Error, Result};
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::{setsockopt, sockopt};
 
+use super::filters::Filters;
 use super::kernel::expr::{Op, Reg, Reject};
-use super::kernel::{Batch, Class, Expr, Family, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Table};
+use super::kernel::{
+    Batch, Class, Expr, Family, Filter, Handle, Hook, Kernel, Kind, NetemOptions, Qdisc, Side, Table,
+};
+use super::plan::{self, Way};
 use crate::node::{netns, sys};
 
 /// A piece of the packet machinery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Piece {
     Tables,
+    PlainTables,
     Egress,
     Forward,
     Reject,
@@ -26,14 +34,18 @@ pub(crate) enum Piece {
     Htb,
     Netem,
     NetemSeed,
+    Nesting,
     Tun,
     PacketSocket,
     Redirect,
+    Filters,
+    Mirred,
 }
 
 impl Piece {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Tables,
+        Self::PlainTables,
         Self::Egress,
         Self::Forward,
         Self::Reject,
@@ -42,10 +54,35 @@ impl Piece {
         Self::Htb,
         Self::Netem,
         Self::NetemSeed,
+        Self::Nesting,
         Self::Tun,
         Self::PacketSocket,
         Self::Redirect,
+        Self::Filters,
+        Self::Mirred,
     ];
+
+    /// As the doctor calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tables => "owned tables",
+            Self::PlainTables => "nf_tables",
+            Self::Egress => "egress hook",
+            Self::Forward => "nft fwd",
+            Self::Reject => "nft reject",
+            Self::Random => "nft numgen",
+            Self::Ifb => "ifb",
+            Self::Htb => "htb",
+            Self::Netem => "netem",
+            Self::NetemSeed => "netem seed",
+            Self::Nesting => "netem in netem",
+            Self::Tun => "tun",
+            Self::PacketSocket => "packet socket",
+            Self::Redirect => "tcx",
+            Self::Filters => "clsact filters",
+            Self::Mirred => "mirred",
+        }
+    }
 }
 
 /// What does not work, and why.
@@ -64,11 +101,11 @@ type Missing = BTreeMap<Piece, String>;
 impl Tried {
     /// Why this piece does not work; `None` when it does, or nobody knows.
     pub(crate) fn of(&self, piece: Piece) -> Option<&str> {
-        let missing = match piece {
+        let tried = match piece {
             Piece::Tun | Piece::PacketSocket | Piece::Redirect => self.process.get_or_init(|| self.process()),
             _ => &self.missing,
         };
-        missing.get(&piece).map(String::as_str)
+        self.missing.get(&piece).or_else(|| tried.get(&piece)).map(String::as_str)
     }
 
     /// Without the right to make a namespace to try in: only what needs none is known.
@@ -83,6 +120,13 @@ impl Tried {
             None
         };
         tried.unwrap_or_else(rights)
+    }
+
+    /// The same without these.
+    #[must_use]
+    pub(crate) fn without(mut self, pieces: &[Piece]) -> Self {
+        self.missing.extend(pieces.iter().map(|piece| (*piece, "not to be used".to_owned())));
+        self
     }
 
     /// A kernel without these.
@@ -111,9 +155,9 @@ pub(crate) fn here() -> Result<Tried> {
         netdev: Table::new(Family::Netdev, NAME)?,
         inet: Table::new(Family::Inet, NAME)?,
         ifb: 0,
+        filters: None,
     };
-    let tried =
-        Piece::ALL.into_iter().filter_map(|piece| Some((piece, trial.attempt(piece).err()?.to_string())));
+    let tried = Piece::ALL.into_iter().filter_map(|piece| Some((piece, trial.attempt(piece).err()?.chain())));
     Ok(Tried { missing: tried.collect(), process: OnceLock::new(), is_known: true })
 }
 
@@ -123,6 +167,7 @@ struct Trial {
     inet: Table,
     /// The device's number, once it is made.
     ifb: u32,
+    filters: Option<Filters>,
 }
 
 impl Trial {
@@ -132,7 +177,15 @@ impl Trial {
             Piece::Tables => {
                 let mut batch = Batch::new();
                 batch.own_table(&self.netdev).own_table(&self.inet);
-                self.kernel.commit(batch)?;
+                self.kernel.commit(batch)
+            }
+            Piece::PlainTables => {
+                // The owned ones, where there are any; all that follows is tried in these.
+                if self.kernel.tables(Family::Inet)?.is_empty() {
+                    let mut batch = Batch::new();
+                    batch.plain_table(&self.netdev).plain_table(&self.inet);
+                    self.kernel.commit(batch)?;
+                }
                 self.chain("tables", &Hook::Ingress { device: lo() }, &[Expr::Counter])
             }
             Piece::Egress => self.chain("egress", &Hook::Egress { device: lo() }, &[Expr::Counter]),
@@ -158,6 +211,15 @@ impl Trial {
             Piece::Netem => self.seed().map(drop),
             Piece::NetemSeed if self.seed()? == Some(SEED) => Ok(()),
             Piece::NetemSeed => Err(Error::refused("this kernel's netem does not take a seed")),
+            Piece::Nesting => self.nesting(),
+            Piece::Filters => self.filters(),
+            Piece::Mirred => {
+                let filters = self.filters.as_mut();
+                let filters = filters.ok_or_else(|| Error::refused("there are no filters to try it with"))?;
+                let program = filters.device(0)?;
+                let filter = Filter { preference: 2, name: NAME, program, to: Some(LO) };
+                self.kernel.add_filter(LO, Side::Egress, &filter)
+            }
             // Tried when they are asked for.
             Piece::Tun | Piece::PacketSocket | Piece::Redirect => Ok(()),
         }
@@ -170,6 +232,40 @@ impl Trial {
         batch.chain(table, name, Some((hook, 0)))?;
         batch.rule(table, name, rule)?;
         self.kernel.commit(batch)
+    }
+
+    /// A packet that waits in a netem within another, below HTB, must come out by itself.
+    fn nesting(&mut self) -> Result<()> {
+        const FAST: u64 = 125_000_000;
+        let (root, class) = (Handle::new(2, 0), Handle::new(2, 1));
+        // The netem of `seed` stands there.
+        self.kernel.delete_root(LO)?;
+        let htb = Qdisc { handle: root, parent: Handle::ROOT, kind: Kind::Htb { direct_packets: 9 } };
+        self.kernel.put_qdisc(LO, &htb)?;
+        self.kernel
+            .put_class(LO, &Class { handle: class, parent: root, rate: FAST, ceil: FAST, burst: 9_999 })?;
+        let netem = || Kind::Netem(NetemOptions { limit: 9, latency: 1_000_000, ..NetemOptions::default() });
+        let (outer, inner) = (Handle::new(3, 0), Handle::new(4, 0));
+        self.kernel.put_qdisc(LO, &Qdisc { handle: outer, parent: class, kind: netem() })?;
+        self.kernel.put_qdisc(LO, &Qdisc { handle: inner, parent: Handle::new(3, 1), kind: netem() })?;
+        self.kernel.set_up(LO)?;
+        match comes_through(class)? {
+            true => Ok(()),
+            false => Err(Error::refused("a packet that waited in a netem within another stayed there")),
+        }
+    }
+
+    /// A program with everything that one may have, at the clsact of the namespace's own loopback.
+    fn filters(&mut self) -> Result<()> {
+        let mut filters = Filters::new()?;
+        let wanted = BTreeMap::from([(Way::Out, plan::filter::sample()?)]);
+        let ready = filters.load(&wanted, &|_| None)?;
+        let _ = filters.exchange(ready, &wanted)?;
+        self.kernel.add_clsact(LO)?;
+        let filter = Filter { preference: 1, name: NAME, program: filters.pick(Way::Out), to: None };
+        self.kernel.add_filter(LO, Side::Egress, &filter)?;
+        self.filters = Some(filters);
+        Ok(())
     }
 
     fn ifb(&self) -> Result<u32> {
@@ -185,6 +281,16 @@ impl Trial {
         self.kernel.put_qdisc(LO, &root(Kind::Netem(options)))?;
         self.kernel.netem_seed(LO)
     }
+}
+
+/// Whether a packet to oneself comes out of this class.
+fn comes_through(class: Handle) -> std::io::Result<bool> {
+    const BOUND: Duration = Duration::from_millis(500);
+    let here = UdpSocket::bind("127.0.0.1:0")?;
+    here.set_read_timeout(Some(BOUND))?;
+    setsockopt(&here, sockopt::Priority, &(class.0 as i32))?;
+    here.send_to(&[1], here.local_addr()?)?;
+    Ok(here.recv(&mut [0; 8]).is_ok())
 }
 
 fn root(kind: Kind) -> Qdisc {

@@ -6,10 +6,12 @@
 //! | what | its mark | its run lives while |
 //! |---|---|---|
 //! | devices that packets waited on | name and alias, `chaos:RUN` | the run's socket is in that namespace (unix(7), abstract: `@chaos-run-RUN`) |
+//! | filters of BPF that picked packets, with a clsact of ours that nobody else uses | name, `chaos:RUN/...` | the same |
+//! | tables of nf_tables that no socket owns (before Linux 5.12) | name, `chaos-RUN` | the same |
 //! | cgroups of stressors | name, `chaos-stress-RUN-N` | the run holds a lock on the directory (flock(2)) |
 //!
-//! Both signs are the kernel's, and go with their process. Tables of nf_tables, the way to the resolver of DNS faults among
-//! them, and stressors go with it as well, so there is nothing of them to find. What a living run made is never touched,
+//! Both signs are the kernel's, and go with their process. Tables of nf_tables that are owned, the way to the resolver of DNS
+//! faults among them, and stressors go with it as well, so there is nothing of them to find. What a living run made is never touched,
 //! whoever asks; nor is anything without a mark.
 //!
 //! ```no_run
@@ -28,7 +30,7 @@
 //!
 //! # What it does not find
 //! What has no mark to be found by: faults on files, pods and other things that are in a ledger only; a process that SIGSTOP
-//! stopped.
+//! stopped; a clsact whose run died before its first filter stood there, which is on no packet's way.
 
 mod cgroups;
 #[cfg(feature = "net")]

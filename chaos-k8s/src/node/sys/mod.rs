@@ -1,6 +1,8 @@
 //! What no safe library offers: one file per system call, the only places of this crate with `unsafe`.
 
 #[cfg(feature = "net")]
+pub(crate) mod bpf;
+#[cfg(feature = "net")]
 pub(crate) mod device;
 #[cfg(feature = "net")]
 pub(crate) mod ingress;

@@ -10,7 +10,7 @@ use super::drain::Draining;
 use super::space::{Space, Wanted, wanted};
 use crate::node::net::kernel::{Batch, Class, Family, Handle, Kind, Link, Qdisc, is_unknown};
 use crate::node::net::marks::GROUP;
-use crate::node::net::plan::{Active, Branch, Ours, Programs, ROOT, RuleId, Tree, programs};
+use crate::node::net::plan::{Active, Branch, Ours, Program, Programs, ROOT, RuleId, Site, Tree, programs};
 
 /// How many packets of no class may wait: HTB takes the number of the device otherwise, which is 32 for an ifb.
 const DIRECT: u32 = 10_000;
@@ -35,11 +35,12 @@ impl Space {
         let there = links.iter().map(|link| link.index).collect();
         rules.iter_mut().for_each(|rule| rule.cells.retain(|cell| BTreeSet::contains(&there, &cell.link)));
         self.forget_what_is_gone(&there)?;
-        let wanted = wanted(&rules, &mut self.numbering)?;
+        let wanted = wanted(&rules, self.abilities.nests, &mut self.numbering)?;
         self.programs = match self.carry_out(&rules, &wanted, &links) {
             Ok(programs) => programs,
             Err(error) => {
-                // No packet comes to what was made so far.
+                // No packet comes to what was made so far. What cannot be taken away now is at the next change.
+                let _ = self.unhook();
                 self.retire(wanted.tree);
                 self.leave_sidings(&self.rules.clone());
                 return Err(error);
@@ -51,9 +52,9 @@ impl Space {
         self.leave_sidings(&self.rules.clone());
         let mut stay = self.tree.keys();
         stay.extend(self.draining.iter().map(|class| class.key.clone()));
-        self.numbering.keep(&wanted.combinations, &stay);
+        self.numbering.keep(&self.rules, &wanted.combinations, &stay);
         self.numbering.keep_taps(&self.sidings.keys());
-        Ok(())
+        self.unhook()
     }
 
     /// The programs without what no packet comes back from any more.
@@ -61,7 +62,7 @@ impl Space {
         let there = self.kernel.links()?.iter().map(|link| link.index).collect();
         self.forget_what_is_gone(&there)?;
         let rules = self.rules.clone();
-        let wanted = wanted(&rules, &mut self.numbering)?;
+        let wanted = wanted(&rules, self.abilities.nests, &mut self.numbering)?;
         self.programs = self.commit(&rules, &wanted)?;
         self.numbering.keep_taps(&self.sidings.keys());
         Ok(())
@@ -80,13 +81,22 @@ impl Space {
 
     fn commit(&mut self, rules: &[Active], wanted: &Wanted) -> Result<Programs> {
         let taps = self.sidings.taps();
+        self.crowded = self.crowds(rules)?;
         let ours = Ours { links: &self.links, taps: &taps };
-        let programs = programs(rules, &wanted.combinations, &wanted.tree, ours, &mut self.numbering)?;
+        let site = Site { picked: self.abilities.picked, ours, crowded: &self.crowded };
+        let programs = programs(rules, &wanted.combinations, &wanted.tree, site, &mut self.numbering)?;
         let mut batch = Batch::new();
         let times = |key: &[u8]| self.time_left(key);
-        programs.netdev.change(&self.programs.netdev, &self.netdev, &mut batch, &times)?;
-        programs.inet.change(&self.programs.inet, &self.inet, &mut batch, &times)?;
-        self.kernel.commit(batch)?;
+        let owned = self.abilities.owned;
+        programs.netdev.change(&self.programs.netdev, &self.netdev, owned, &mut batch, &times)?;
+        programs.inet.change(&self.programs.inet, &self.inet, owned, &mut batch, &times)?;
+        let ready = self.hook(&programs.filters)?;
+        let before = self.exchange(ready, &programs.filters)?;
+        if let Err(error) = self.kernel.commit(batch) {
+            let in_force = self.programs.filters.clone();
+            let _ = self.exchange(before, &in_force);
+            return Err(error);
+        }
         Ok(programs)
     }
 
@@ -138,9 +148,20 @@ impl Space {
         }
     }
 
-    /// The kernel takes the base chains of a device away with it.
+    /// The kernel takes the base chains of a device away with it; and a table that is not owned anybody may take away, as a guardian
+    /// does when this process was thought dead.
     fn forget_what_is_gone(&mut self, there: &BTreeSet<u32>) -> Result<()> {
         self.sidings.note(there);
+        if !self.abilities.owned {
+            for (table, program) in
+                [(&self.netdev, &mut self.programs.netdev), (&self.inet, &mut self.programs.inet)]
+            {
+                let tables = self.kernel.tables(table.family)?;
+                if !tables.iter().any(|found| found.name == table.name()) {
+                    *program = Program::default();
+                }
+            }
+        }
         // `out-7`.
         let is_gone = |name: &str| {
             let link = name.rsplit('-').next().and_then(|link| link.parse().ok());

@@ -6,7 +6,9 @@ use super::change::matches;
 use super::space::Space;
 use crate::node::net::kernel::Family;
 use crate::node::net::own::Counters;
-use crate::node::net::plan::{Act, Active, ClassKey, RuleId, Way, act_chain, chain, in_force, in_force_key};
+use crate::node::net::plan::{
+    Act, Active, ClassKey, Picker, RuleId, Way, act_chain, chain, in_force, in_force_key,
+};
 
 /// What was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,22 +26,39 @@ impl Space {
             Act::Refuse(_) => (Family::Inet, self.inet.clone()),
             _ => (Family::Netdev, self.netdev.clone()),
         };
+        let by_table = |way: Way| family == Family::Inet || self.abilities.picked.by(way) == Picker::Table;
+        let (by_table, by_filter): (Vec<Way>, Vec<Way>) =
+            rule.ways().into_iter().partition(|way| by_table(*way));
         let found = self.kernel.tables(family)?.into_iter().find(|found| found.name == table.name());
-        if !found.is_some_and(|found| found.is_owned) {
+        if !by_table.is_empty() && found.is_none_or(|found| found.is_owned != self.abilities.owned) {
             return absent(format!("the table {} is not there", table.name()));
         }
         if rule.cells.is_empty() {
             return absent("none of its devices is there any more".to_owned());
         }
-        if !self.kernel.times(&table, &in_force()?)?.contains_key(&in_force_key(id)[..]) {
+        let is_over = !by_table.is_empty()
+            && !self.kernel.times(&table, &in_force()?)?.contains_key(&in_force_key(id)[..]);
+        if is_over || self.time_left(&in_force_key(id)).is_none() {
             return absent(self.why_over(id));
         }
         let mut hits = 0;
-        for way in rule.ways() {
+        for way in by_table {
             let name = act_chain(&rule, way);
             match self.kernel.counters(&table, &chain(&name))?.first() {
                 Some(packets) => hits += packets,
                 None => return absent(format!("the chain {name} of table {} is not there", table.name())),
+            }
+        }
+        for cell in rule.cells.iter().filter(|cell| by_filter.contains(&cell.way)) {
+            if let Some(missing) = self.not_hooked(cell)? {
+                return absent(missing);
+            }
+        }
+        for way in by_filter {
+            let counter = self.programs.filters.get(&way).and_then(|picking| picking.counters.get(&id));
+            match (counter, &self.filters) {
+                (Some(counter), Some(filters)) => hits += filters.count(*counter)?,
+                _ => return absent("no filter picks its packets".to_owned()),
             }
         }
         if let Some(missing) = self.missing(&rule)? {
@@ -131,7 +150,8 @@ impl Space {
                 return Ok(false);
             }
         }
-        Ok(!self.kernel.links()?.iter().any(|link| self.marks.made(link)))
+        let links = self.kernel.links()?;
+        Ok(!links.iter().any(|link| self.marks.made(link)) && self.hooked.is_empty())
     }
 }
 

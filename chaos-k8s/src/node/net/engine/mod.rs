@@ -7,6 +7,7 @@ mod beat;
 mod carrier;
 mod change;
 mod drain;
+mod hook;
 mod look;
 mod place;
 mod process;
@@ -25,6 +26,7 @@ use chaos_core::{Clock, Error, Result};
 
 use beat::Beat;
 pub(crate) use look::Seen;
+pub(crate) use space::Preview;
 use space::Space;
 use term::Term;
 use threads::Threads;
@@ -32,7 +34,7 @@ use threads::Threads;
 use super::marks::Marks;
 use super::plan::RuleId;
 use super::rule::Asked;
-use super::trial::Tried;
+use super::trial::{Piece, Tried};
 use crate::node::Namespace;
 use crate::node::netns::NetnsId;
 
@@ -47,13 +49,16 @@ pub(crate) struct Engine {
     threads: Threads,
     beat: Beat,
     tried: Arc<OnceLock<Tried>>,
+    /// What is not used, though the kernel has it.
+    without: Vec<Piece>,
 }
 
 type Spaces = Mutex<HashMap<NetnsId, Arc<Mutex<Space>>>>;
 
 impl Engine {
-    pub(crate) fn new(run: RunId) -> Self {
+    pub(crate) fn new(run: RunId, without: Vec<Piece>) -> Self {
         Self {
+            without,
             marks: Marks::of(run),
             spaces: Arc::default(),
             rules: AtomicU64::new(1),
@@ -70,19 +75,22 @@ impl Engine {
     }
 
     /// Looks whether the rule could act there, and touches nothing; what it would do, in words.
-    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &Asked) -> Result<String> {
+    pub(crate) async fn preview(&self, namespace: &Namespace, rule: &Asked) -> Result<Preview> {
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
-        let tried = Arc::clone(&self.tried);
+        let (tried, without) = (Arc::clone(&self.tried), self.without.clone());
         self.threads
             .run(move || {
                 carrier::check_rights()?;
-                let choice = carrier::choose(tried.get_or_init(carrier::this_kernel), &rule)?;
+                let tried = tried.get_or_init(|| carrier::this_kernel().without(&without));
+                let choice = carrier::choose(tried, &rule)?;
                 let rule = resolve::resolve(&namespace, &rule)?;
                 let known = lock(&spaces).get(&namespace.netns()).cloned();
                 match known {
                     Some(space) => lock(&space).preview(&rule, &choice),
-                    None => Space::open(&namespace, &marks)?.preview(&rule, &choice),
+                    None => {
+                        Space::open(&namespace, &marks, carrier::abilities(tried))?.preview(&rule, &choice)
+                    }
                 }
             })
             .await
@@ -101,12 +109,14 @@ impl Engine {
         let (given_up, taken_back) = (Arc::clone(&dropped.0), Arc::clone(&self.taken_back));
         let (namespace, rule) = (namespace.clone(), rule.clone());
         let (marks, spaces) = (self.marks.clone(), Arc::clone(&self.spaces));
-        let tried = Arc::clone(&self.tried);
+        let (tried, without) = (Arc::clone(&self.tried), self.without.clone());
         self.threads
             .run(move || {
-                let choice = carrier::choose(tried.get_or_init(carrier::this_kernel), &rule)?;
+                let tried = tried.get_or_init(|| carrier::this_kernel().without(&without));
+                let choice = carrier::choose(tried, &rule)?;
                 let rule = resolve::resolve(&namespace, &rule)?;
-                in_space(&spaces, &namespace, &marks, |space| {
+                let open = || Space::open(&namespace, &marks, carrier::abilities(tried));
+                in_space(&spaces, &namespace, open, |space| {
                     // Under the lock that a revert must wait for.
                     if given_up.load(Ordering::SeqCst) || lock(&taken_back).contains(&id) {
                         return Err(Error::failed("the inject was given up before it began"));
@@ -184,7 +194,7 @@ impl Engine {
 fn in_space<T>(
     spaces: &Spaces,
     namespace: &Namespace,
-    marks: &Marks,
+    open: impl Fn() -> Result<Space>,
     work: impl FnOnce(&mut Space) -> Result<T>,
 ) -> Result<T> {
     loop {
@@ -192,7 +202,7 @@ fn in_space<T>(
         let space = match known {
             Some(space) => space,
             None => {
-                let opened = Arc::new(Mutex::new(Space::open(namespace, marks)?));
+                let opened = Arc::new(Mutex::new(open()?));
                 Arc::clone(lock(spaces).entry(namespace.netns()).or_insert(opened))
             }
         };

@@ -7,7 +7,7 @@ use chaos_core::{Error, Result};
 
 use crate::node::net::kernel::Link;
 use crate::node::net::marks::is_made_here;
-use crate::node::net::plan::{Cell, Way};
+use crate::node::net::plan::Cell;
 use crate::node::net::rule::{Devices, Direction};
 
 /// Devices by number and name.
@@ -52,8 +52,7 @@ impl Place {
     }
 
     pub(crate) fn cells(&self, direction: Direction) -> BTreeSet<Cell> {
-        let ways = [(direction.is_out(), Way::Out), (direction.is_in(), Way::In)];
-        let ways = ways.into_iter().filter(|(asked, _)| *asked).map(|(_, way)| way);
+        let ways = direction.ways().into_iter();
         ways.flat_map(|way| {
             self.0.iter().map(move |(link, name)| Cell {
                 link: *link,

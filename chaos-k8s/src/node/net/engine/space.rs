@@ -3,17 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
-use chaos_core::{Chaos, Error, Result};
+use chaos_core::{Chaos, Error, Owner, Result};
 
-use super::carrier::Choice;
+use super::carrier::{Abilities, Choice};
 use super::drain::Draining;
 use super::place::Place;
 use super::process::{self, Sidings};
 use super::term::Term;
+use crate::node::net::filters::Filters;
 use crate::node::net::kernel::{Family, Kernel, Table};
 use crate::node::net::marks::Marks;
 use crate::node::net::plan::{
-    Act, Active, Combinations, MAJOR, Meeting, Numbering, Ours, Programs, RuleId, Tree, programs, tree,
+    Act, Active, Cell, Combinations, MAJOR, Meeting, Numbering, Ours, Programs, RuleId, Site, Tree, Way,
+    programs, tree,
 };
 use crate::node::net::presence::Presence;
 use crate::node::net::rule::{Asked, Devices};
@@ -37,13 +39,34 @@ pub(super) struct Space {
     pub(super) said: BTreeMap<RuleId, Asked>,
     /// How long each may go on without another word.
     pub(super) terms: BTreeMap<RuleId, Term>,
+    /// As the kernel can.
+    pub(super) abilities: Abilities,
     pub(super) numbering: Numbering,
     pub(super) programs: Programs,
     pub(super) tree: Tree,
     /// The devices of ours.
     pub(super) links: BTreeMap<u16, u32>,
     pub(super) draining: Vec<Draining>,
+    /// Where filters pick packets.
+    pub(super) filters: Option<Filters>,
+    /// Where filters of ours stand.
+    pub(super) hooked: BTreeSet<(u32, Way)>,
+    /// The devices whose clsact is of ours.
+    pub(super) clsacts: BTreeSet<u32>,
+    /// Those with filters of others on the way out.
+    pub(super) crowded: BTreeSet<u32>,
     closed: bool,
+}
+
+/// What a rule would do.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    /// In words.
+    pub(crate) change: String,
+    /// Who takes it back when this process dies.
+    pub(crate) owner: Owner,
+    /// The devices that would get a clsact.
+    pub(crate) clsacts: BTreeSet<u32>,
 }
 
 /// Everything that some rules need.
@@ -54,7 +77,7 @@ pub(super) struct Wanted {
 }
 
 impl Space {
-    pub(super) fn open(namespace: &Namespace, marks: &Marks) -> Result<Self> {
+    pub(super) fn open(namespace: &Namespace, marks: &Marks, abilities: Abilities) -> Result<Self> {
         let run = marks.run();
         let inside = || Ok((Kernel::here()?, Presence::here(run)?));
         let (kernel, presence) = netns::inside(namespace.file(), inside)?;
@@ -70,28 +93,54 @@ impl Space {
             rules: Vec::new(),
             said: BTreeMap::new(),
             terms: BTreeMap::new(),
+            abilities,
             numbering: Numbering::default(),
             programs: Programs::default(),
             tree: Tree::default(),
             links: BTreeMap::new(),
             draining: Vec::new(),
+            filters: None,
+            hooked: BTreeSet::new(),
+            clsacts: BTreeSet::new(),
+            crowded: BTreeSet::new(),
             closed: false,
         })
     }
 
     /// What the rule would do here. Touches nothing.
-    pub(super) fn preview(&mut self, rule: &Asked, choice: &Choice) -> Result<String> {
+    pub(super) fn preview(&mut self, rule: &Asked, choice: &Choice) -> Result<Preview> {
         let place = self.place(rule)?;
         let active = active(RuleId(u64::MAX), rule, choice.act, &place);
         self.check(&active)?;
+        let clsacts = self.new_clsacts(&active)?;
         let mut numbering = self.numbering.clone();
         let mut rules = self.rules.clone();
         rules.push(active);
-        let wanted = wanted(&rules, &mut numbering)?;
+        let wanted = wanted(&rules, self.abilities.nests, &mut numbering)?;
         let taps = self.sidings.taps();
         let ours = Ours { links: &self.links, taps: &taps };
-        programs(&rules, &wanted.combinations, &wanted.tree, ours, &mut numbering)?;
-        Ok(format!("{rule} at {}, {}", place.names(), choice.words))
+        let site = Site { picked: self.abilities.picked, ours, crowded: &self.crowded };
+        programs(&rules, &wanted.combinations, &wanted.tree, site, &mut numbering)?;
+        let gets = match self.names_of(&clsacts)?.as_str() {
+            "" => String::new(),
+            // Each time the kernel stops the device's queue (net/sched/sch_api.c, `qdisc_graft`).
+            names => format!(
+                "; {names} gets a clsact, and loses what it sends for a moment when that comes and goes"
+            ),
+        };
+        Ok(Preview {
+            change: format!("{rule} at {}, {}{gets}", place.names(), choice.words),
+            owner: choice.owner,
+            clsacts,
+        })
+    }
+
+    fn names_of(&mut self, links: &BTreeSet<u32>) -> Result<String> {
+        if links.is_empty() {
+            return Ok(String::new());
+        }
+        let all = self.kernel.links()?.into_iter().filter(|link| links.contains(&link.index));
+        Ok(all.map(|link| link.name).collect::<Vec<_>>().join(", "))
     }
 
     pub(super) fn add(&mut self, id: RuleId, rule: &Asked, choice: &Choice, term: Term) -> Result<()> {
@@ -107,6 +156,7 @@ impl Space {
 
     fn check(&mut self, active: &Active) -> Result<()> {
         process::check(active, &self.kernel.links()?, &self.chaos)?;
+        self.check_hooks(active)?;
         self.check_others(active)
     }
 
@@ -125,6 +175,12 @@ impl Space {
             )));
         }
         let own = self.netdev.name().into_owned();
+        let refused = |run: &str, cell: &Cell| {
+            Err(Error::refused(format!(
+                "another run, {run}, already leads packets of device {} aside: end it, or let it make this fault too",
+                cell.device.to_string_lossy()
+            )))
+        };
         for table in self.kernel.tables(Family::Netdev)? {
             if table.name == own || !table.name.starts_with(crate::node::net::marks::TABLE) {
                 continue;
@@ -136,11 +192,12 @@ impl Space {
                 })
             });
             if let Some(cell) = taken {
-                return Err(Error::refused(format!(
-                    "another run, {}, already leads packets of device {} aside: end it, or let it make this fault too",
-                    table.name,
-                    cell.device.to_string_lossy()
-                )));
+                return refused(&table.name, cell);
+            }
+        }
+        for cell in &active.cells {
+            if let Some(run) = self.other_hook(cell)? {
+                return refused(&run, cell);
             }
         }
         Ok(())
@@ -180,7 +237,11 @@ impl Space {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.rules.is_empty() && self.draining.is_empty() && self.links.is_empty() && self.sidings.is_empty()
+        self.rules.is_empty()
+            && self.draining.is_empty()
+            && self.links.is_empty()
+            && self.sidings.is_empty()
+            && self.hooked.is_empty()
     }
 }
 
@@ -190,10 +251,10 @@ fn active(id: RuleId, rule: &Asked, act: Act, place: &Place) -> Active {
     Active { id, effect: rule.effect.clone(), act, meetings, cells: place.cells(rule.direction) }
 }
 
-pub(super) fn wanted(rules: &[Active], numbering: &mut Numbering) -> Result<Wanted> {
+pub(super) fn wanted(rules: &[Active], nests: bool, numbering: &mut Numbering) -> Result<Wanted> {
     let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act == Act::Ifb).collect();
     let combinations = Combinations::of(&siding)?;
     let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
-    let tree = tree(&by_id, &combinations, numbering)?;
+    let tree = tree(&by_id, &combinations, nests, numbering)?;
     Ok(Wanted { combinations, tree })
 }

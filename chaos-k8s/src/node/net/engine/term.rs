@@ -8,7 +8,7 @@ use chaos_core::{Error, Result};
 
 use super::space::Space;
 use crate::node::net::kernel::{Batch, is_out};
-use crate::node::net::plan::{Act, RuleId, in_force, in_force_key};
+use crate::node::net::plan::{Act, Picker, RuleId, Way, in_force, in_force_key};
 
 /// So long after the last word a rule is in force that is held without an end.
 const HELD: Duration = secs(60);
@@ -90,14 +90,30 @@ impl Space {
 
     fn tell(&mut self, told: &[(RuleId, Term)]) -> Result<()> {
         let set = in_force()?;
-        let mut batch = Batch::new();
+        let (mut batch, mut filtered) = (Batch::new(), Vec::new());
         for (id, term) in told {
             let known = self.rules.iter().find(|rule| rule.id == *id);
             let rule = known.ok_or_else(|| Error::failed("no such rule is in force"))?;
-            let table = if matches!(rule.act, Act::Refuse(_)) { &self.inet } else { &self.netdev };
-            batch.renew(table, &set, &in_force_key(*id), term.left().unwrap_or_default());
+            let refuses = matches!(rule.act, Act::Refuse(_));
+            let by_filter = |way: &Way| !refuses && self.abilities.picked.by(*way) == Picker::Filter;
+            let ways = rule.ways();
+            if ways.iter().any(by_filter) {
+                if self.terms.get(id).is_none_or(|before| before.left().is_none()) {
+                    return Err(Error::failed(self.why_over(*id)));
+                }
+                filtered.push((*id, term.left()));
+            }
+            if !ways.iter().all(by_filter) {
+                let table = if refuses { &self.inet } else { &self.netdev };
+                batch.renew(table, &set, &in_force_key(*id), term.left().unwrap_or_default());
+            }
         }
         self.kernel.commit(batch)?;
+        if let Some(filters) = &self.filters {
+            for (id, left) in filtered {
+                filters.renew(id, left)?;
+            }
+        }
         self.terms.extend(told.iter().copied());
         Ok(())
     }
@@ -123,9 +139,10 @@ mod tests {
 
     use super::*;
     use crate::Node;
-    use crate::node::net::engine::carrier::Choice;
+    use crate::node::net::engine::carrier::{self, Choice};
     use crate::node::net::marks::Marks;
     use crate::node::net::rule::{Asked, IfName, NetRule};
+    use crate::node::net::trial::Tried;
     use crate::node::net::{self};
     use crate::node::netns;
 
@@ -154,10 +171,11 @@ mod tests {
         const GAP: Duration = ms(400);
         netns::in_a_fresh_one(|| {
             let namespace = Node::new(&Chaos::seeded(7)).own_namespace()?;
-            let mut space = Space::open(&namespace, &Marks::of(RunId::fresh()))?;
+            let abilities = carrier::abilities(&Tried::lacking(&[]));
+            let mut space = Space::open(&namespace, &Marks::of(RunId::fresh()), abilities)?;
             let (first, second) = (RuleId(1), RuleId(2));
             let soon = || Term { ends: None, word: Some(HELD), until: Instant::now() + GAP };
-            let choice = Choice { act: Act::Drop, words: String::new() };
+            let choice = Choice { act: Act::Drop, words: String::new(), owner: chaos_core::Owner::Kernel };
             space.add(first, &at_loopback(), &choice, soon())?;
             space.renew()?;
             space.add(second, &at_loopback(), &choice, soon())?;

@@ -85,6 +85,14 @@ impl Kernel {
             .ok_or_else(|| Error::failed(format!("the device {name} was made and is gone again")))
     }
 
+    /// Puts a device up.
+    pub(crate) fn set_up(&mut self, index: u32) -> Result<()> {
+        let up = libc::IFF_UP as u32;
+        let header =
+            Ifinfomsg { ifi_index: index as i32, ifi_flags: up, ifi_change: up, ..Ifinfomsg::default() };
+        self.route.ask(&format!("putting device {index} up"), &rt_link::Request::new().op_setlink_do(&header))
+    }
+
     /// Takes a device away; one that is gone is fine.
     pub(crate) fn delete_link(&mut self, index: u32) -> Result<()> {
         let header = Ifinfomsg { ifi_index: index as i32, ..Ifinfomsg::default() };

@@ -112,6 +112,12 @@ impl Kernel {
         self.route.ask(&what, &request)
     }
 
+    /// Takes away what somebody put at the root of a device; nothing there is fine.
+    pub(crate) fn delete_root(&mut self, link: u32) -> Result<()> {
+        let request = tc::Request::new().op_delqdisc_do(&header(link, Handle::ROOT, Handle(0)));
+        gone_is_fine(self.route.ask(&format!("deleting the qdisc of device {link}"), &request))
+    }
+
     /// Makes a class of HTB, or gives the one that is there these rates.
     pub(crate) fn put_class(&mut self, link: u32, class: &Class) -> Result<()> {
         let what = format!("setting class {} of device {link}", class.handle);

@@ -1,9 +1,11 @@
 //! The messages of this layer, as a kernel takes them, in a namespace that is thrown away.
 
 use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::nft::expr::{Header, Meta, Op, Reg, Reject};
 use super::*;
+use crate::node::sys::bpf;
 
 /// `work` in a fresh namespace; not at all without the rights.
 fn in_fresh_namespace(work: impl FnOnce(&mut Kernel) + Send) {
@@ -218,5 +220,59 @@ fn a_timed_key_goes_by_itself_and_is_renewed_before() {
         let error = kernel.commit(batch).unwrap_err();
         assert!(is_out(&error), "{error:?}");
         assert_eq!(kernel.times(&table, &set).unwrap().len(), 2);
+    });
+}
+
+/// Whether programs of BPF can be loaded; where root is demanded, they must be.
+fn program(code: &[bpf::Instruction]) -> Option<OwnedFd> {
+    match bpf::load(code) {
+        Ok(program) => Some(program),
+        Err(refused) => {
+            let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
+            assert!(!demanded.split(',').any(|what| what == "root"), "{refused}");
+            println!("not run: no programs of BPF ({refused})");
+            None
+        }
+    }
+}
+
+#[test]
+fn filters_stand_beside_those_of_others_and_go_one_by_one() {
+    in_fresh_namespace(|kernel| {
+        const LO: u32 = 1;
+        // Returns -1: to the next filter, or for one that redirects, "this one".
+        let code = [bpf::Instruction::new(0xb7, 0, 0, 0, -1), bpf::Instruction::new(0x95, 0, 0, 0, 0)];
+        let Some(program) = program(&code) else { return };
+        let ifb = kernel.add_ifb("chaosabcdef", 7, "chaos:a-run").unwrap();
+        assert_eq!(kernel.clsact(LO).unwrap(), Clsact::None);
+        assert!(kernel.filters(LO, Side::Egress).unwrap().is_empty());
+        assert!(kernel.add_clsact(LO).unwrap());
+        assert!(!kernel.add_clsact(LO).unwrap());
+        assert_eq!(kernel.clsact(LO).unwrap(), Clsact::Both);
+
+        let filter = |preference, name, to| Filter { preference, name, program: program.as_fd(), to };
+        kernel.add_filter(LO, Side::Egress, &filter(1, "pick", None)).unwrap();
+        kernel.add_filter(LO, Side::Egress, &filter(2, "to a", Some(ifb))).unwrap();
+        kernel.add_filter(LO, Side::Egress, &filter(2, "to b", Some(ifb))).unwrap();
+        kernel.add_filter(LO, Side::Ingress, &filter(1, "pick", None)).unwrap();
+        let named = |kernel: &mut Kernel, side| -> Vec<_> {
+            let found = kernel.filters(LO, side).unwrap();
+            let found = found.into_iter().filter(FoundFilter::is_one);
+            found.map(|filter| (filter.preference, filter.name.unwrap())).collect()
+        };
+        let pair = |preference, name: &str| (preference, name.to_owned());
+        assert_eq!(named(kernel, Side::Egress), [pair(1, "pick"), pair(2, "to b"), pair(2, "to a")]);
+        assert_eq!(named(kernel, Side::Ingress), [pair(1, "pick")]);
+
+        let found = kernel.filters(LO, Side::Egress).unwrap();
+        let a = found.iter().find(|filter| filter.name.as_deref() == Some("to a")).unwrap();
+        kernel.delete_filter(LO, Side::Egress, a).unwrap();
+        kernel.delete_filter(LO, Side::Egress, a).unwrap();
+        assert_eq!(named(kernel, Side::Egress), [pair(1, "pick"), pair(2, "to b")]);
+        kernel.delete_clsact(LO).unwrap();
+        kernel.delete_clsact(LO).unwrap();
+        kernel.delete_filter(LO, Side::Egress, a).unwrap();
+        let error = kernel.add_filter(LO, Side::Egress, &filter(1, "pick", None)).unwrap_err();
+        assert!(error.to_string().contains("the filter pick"), "{error}");
     });
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Active rules ── combine ──> combinations ──┬── tree ──> devices of ours: classes and their qdiscs
-//!                                            └── table ─> programs of nf_tables that pick the packets
+//!                                            ├── table ─> programs of nf_tables that pick the packets
+//!                                            └── filter > programs of BPF that do, where nf_tables cannot
 //! ```
 //!
 //! A packet that rules meet goes through this process first, for the rules that act there, one after the other: each has a TAP of
@@ -14,6 +15,7 @@
 mod act;
 mod base;
 mod combine;
+pub(crate) mod filter;
 mod numbers;
 mod options;
 mod program;
@@ -31,6 +33,7 @@ use std::fmt;
 pub(crate) use combine::Combinations;
 use combine::Members;
 use numbers::Numbers;
+pub(crate) use program::Program;
 pub(crate) use table::{Ours, Programs, Taps, act_chain, in_force, in_force_key, programs};
 pub(crate) use traffic::{Meeting, Way, chain};
 pub(crate) use tree::{Branch, Tree, tree};
@@ -97,6 +100,41 @@ impl Active {
     }
 }
 
+/// What picks packets at a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Picker {
+    /// A table of nf_tables.
+    #[default]
+    Table,
+    /// Filters of BPF at its clsact.
+    Filter,
+}
+
+/// What picks packets on each way: all rules of a namespace are picked by the same, or they would not compose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Picked {
+    pub(crate) out: Picker,
+    pub(crate) inward: Picker,
+}
+
+impl Picked {
+    pub(crate) fn by(self, way: Way) -> Picker {
+        match way {
+            Way::Out => self.out,
+            Way::In => self.inward,
+        }
+    }
+}
+
+/// What a plan needs to know of the namespace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) picked: Picked,
+    pub(crate) ours: Ours<'a>,
+    /// Devices with filters of others on the way out.
+    pub(crate) crowded: &'a BTreeSet<u32>,
+}
+
 /// What has a class.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ClassKey {
@@ -112,10 +150,13 @@ pub(crate) struct Numbering {
     combinations: Numbers<Members>,
     classes: Numbers<ClassKey>,
     qdiscs: Numbers<(ClassKey, RuleId)>,
+    counters: Numbers<(RuleId, Way)>,
     marks: Numbers<RuleId>,
     taps: Numbers<(RuleId, Cell)>,
 }
 
+/// So many counters of filters has a namespace.
+pub(crate) const COUNTERS: u16 = 1_024;
 /// So many numbers have 12 bits.
 const MOST_CLASSES: u16 = 0xfff;
 
@@ -125,8 +166,22 @@ const fn minor(number: u16) -> u16 {
 }
 
 impl Numbering {
-    /// Gives back the numbers of what is neither in these combinations nor in these classes.
-    pub(crate) fn keep(&mut self, combinations: &Combinations, classes: &BTreeSet<ClassKey>) {
+    /// The place of the counter of a rule where filters pick its packets.
+    fn counter(&mut self, rule: RuleId, way: Way) -> Result<u32> {
+        let number = self.counters.of(&(rule, way), COUNTERS - 1).ok_or_else(|| {
+            Error::refused(format!("more than {COUNTERS} network faults in one namespace: take some back"))
+        })?;
+        Ok(number.into())
+    }
+
+    /// Gives back the numbers of what is neither in these rules, nor in these combinations, nor in these classes.
+    pub(crate) fn keep(
+        &mut self,
+        rules: &[Active],
+        combinations: &Combinations,
+        classes: &BTreeSet<ClassKey>,
+    ) {
+        self.counters.keep(|(id, _)| rules.iter().any(|rule| rule.id == *id));
         self.combinations.keep(|members| combinations.cells.contains_key(members));
         self.classes.keep(|key| classes.contains(key));
         self.qdiscs.keep(|(key, _)| classes.contains(key));

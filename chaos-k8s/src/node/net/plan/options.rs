@@ -118,7 +118,8 @@ fn add(a: &NetemOptions, b: &NetemOptions) -> Option<NetemOptions> {
     let (wander, pace) = (either(strays), either(paces));
     let (lossy, copier, spoiler) = (either(loses), either(copies), either(spoils));
     Some(NetemOptions {
-        limit: a.limit.max(b.limit),
+        // What waits in both.
+        limit: a.limit.saturating_add(b.limit).min(MOST as u32),
         latency: a.latency.saturating_add(b.latency),
         jitter: wander.jitter,
         delay_correlation: wander.delay_correlation,

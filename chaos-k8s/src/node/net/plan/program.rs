@@ -64,17 +64,23 @@ impl Program {
         self.chains.is_empty() && self.sets.is_empty()
     }
 
-    /// Adds to `batch` what turns `from` into this. Chains that stay as they are are not touched. `times` says how long a timed
+    /// Adds to `batch` what turns `from` into this. Chains that stay as they are are not touched. `owned`: whether the
+    /// table is to end with its socket. `times` says how long a timed
     /// key is to be there; none for one whose time is over.
     pub(crate) fn change(
         &self,
         from: &Self,
         table: &Table,
+        owned: bool,
         batch: &mut Batch,
         times: &dyn Fn(&[u8]) -> Option<Duration>,
     ) -> Result<()> {
         if from.is_empty() && !self.is_empty() {
-            batch.own_table(table);
+            if owned {
+                batch.own_table(table)
+            } else {
+                batch.plain_table(table)
+            };
         }
         self.change_sets(from, table, batch, times);
         let stays = |name: &String| self.chains.get(name).zip(from.chains.get(name));

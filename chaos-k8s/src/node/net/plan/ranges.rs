@@ -61,6 +61,30 @@ impl Ranges {
         false
     }
 
+    /// First and last of each.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u128, u128)> {
+        self.0.iter().copied()
+    }
+
+    /// The same as prefixes of numbers of so many bits: how many bits each says, and its first number in big endian.
+    pub(crate) fn prefixes(&self, bits: u32) -> Vec<(u32, Vec<u8>)> {
+        let mut prefixes = Vec::new();
+        for &(first, last) in &self.0 {
+            let mut next = Some(first);
+            while let Some(from) = next.filter(|from| *from <= last) {
+                // The largest that begins there and does not end behind the range.
+                let aligned = from.trailing_zeros().min(bits);
+                let fits = |free: &u32| *free == 0 || u128::MAX >> (128 - free) <= last - from;
+                let free = (0..=aligned).rev().find(fits).unwrap_or(0);
+                let bytes = from.to_be_bytes()[16 - bits as usize / 8..].to_vec();
+                prefixes.push((bits - free, bytes));
+                let size = if free == 0 { 0 } else { u128::MAX >> (128 - free) };
+                next = from.checked_add(size).and_then(|end| end.checked_add(1));
+            }
+        }
+        prefixes
+    }
+
     /// First and last of each, as big endian numbers of so many bytes.
     pub(crate) fn bytes(&self, length: usize) -> Vec<(Vec<u8>, Vec<u8>)> {
         let bytes = |number: u128| number.to_be_bytes()[16 - length..].to_vec();
@@ -95,6 +119,20 @@ mod tests {
         }
 
         #[test]
+        fn prefixes_hold_the_same_numbers_each_once(some in prop::collection::vec((any::<u8>(), 0..60_u8), 0..8)) {
+            let some = some.into_iter().map(|(first, more)| (first.into(), first.saturating_add(more).into()));
+            let ranges = Ranges::new(some);
+            let prefixes = ranges.prefixes(8);
+            for number in 0..=255_u8 {
+                let count = prefixes.iter().filter(|(length, bytes)| {
+                    let free = 8 - length;
+                    u32::from(number) >> free == u32::from(bytes[0]) >> free
+                });
+                prop_assert_eq!(count.count(), usize::from(holds(&ranges.0, number.into())));
+            }
+        }
+
+        #[test]
         fn ranges_overlap_where_they_share_a_number(a in some(), b in some()) {
             let shared = (0..80).any(|number| holds(&a, number) && holds(&b, number));
             prop_assert_eq!(Ranges::new(a).overlap(&Ranges::new(b)), shared);
@@ -107,5 +145,7 @@ mod tests {
             ["10.0.0.0/8", "10.1.0.0/16", "::/0", "11.0.0.0/8"].map(|net| net.parse().unwrap()).into();
         assert_eq!(Ranges::v4(&nets).bytes(4), [(vec![10, 0, 0, 0], vec![11, 255, 255, 255])]);
         assert!(Ranges::v6(&nets).are_all(u128::MAX));
+        assert_eq!(Ranges::v4(&nets).prefixes(32), [(7, vec![10, 0, 0, 0])]);
+        assert_eq!(Ranges::v6(&nets).prefixes(128), [(0, vec![0; 16])]);
     }
 }

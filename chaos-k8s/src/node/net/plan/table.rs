@@ -1,4 +1,4 @@
-//! The programs of nf_tables that pick the packets.
+//! What picks the packets: programs of nf_tables, and those of [`filter`](super::filter) where it cannot.
 //!
 //! ```text
 //! base chain of a device and way          of each rule
@@ -18,20 +18,25 @@ use chaos_core::Result;
 use super::act::acting;
 use super::base::base;
 use super::combine::Members;
+use super::filter::{Picking, picking};
 use super::program::{Chain, Program};
 use super::traffic::chain;
-use super::{Act, Active, Cell, Combinations, MAJOR, MOST_CLASSES, Numbering, RuleId, Tree, Way, minor};
+use super::{
+    Act, Active, Cell, Combinations, MAJOR, MOST_CLASSES, Numbering, Picker, RuleId, Site, Tree, Way, minor,
+};
 use crate::node::net::kernel::expr::{Meta, Op};
 use crate::node::net::kernel::{Data, Expr, Family, Handle, Hook, Set};
 
 /// Where filters stand.
 const FILTER: i32 = 0;
 
-/// Both programs of a namespace.
+/// The programs of a namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Programs {
     pub(crate) netdev: Program,
     pub(crate) inet: Program,
+    /// Of the ways that filters pick.
+    pub(crate) filters: BTreeMap<Way, Picking>,
 }
 
 /// The devices of ours, by their numbers in the kernel.
@@ -75,17 +80,23 @@ pub(crate) fn programs(
     rules: &[Active],
     combinations: &Combinations,
     tree: &Tree,
-    ours: Ours<'_>,
+    site: Site<'_>,
     numbering: &mut Numbering,
 ) -> Result<Programs> {
+    let (picked, ours) = (site.picked, site.ours);
     let mut programs = Programs::default();
     let priorities = priorities(combinations, numbering)?;
+    for way in Way::BOTH.into_iter().filter(|way| picked.by(*way) == Picker::Filter) {
+        let picking = picking(rules, way, combinations, &priorities, tree, site, numbering)?;
+        programs.filters.extend(picking.map(|picking| (way, picking)));
+    }
+    let by_table = |rule: &Active, way: Way| refuses(rule) || picked.by(way) == Picker::Table;
     for rule in rules {
         let (family, program) = match rule.act {
             Act::Refuse(_) => (Family::Inet, &mut programs.inet),
             _ => (Family::Netdev, &mut programs.netdev),
         };
-        for way in rule.ways() {
+        for way in rule.ways().into_iter().filter(|way| by_table(rule, *way)) {
             let act = act_chain(rule, way);
             let mut matching = Vec::new();
             for (number, meeting) in rule.meetings.iter().enumerate() {
@@ -104,7 +115,7 @@ pub(crate) fn programs(
     }
     let led = rules.iter().filter(|rule| !refuses(rule)).flat_map(|rule| &rule.cells);
     let cells: BTreeSet<&Cell> = led.chain(ours.taps.leaving.iter().map(|(_, cell)| cell)).collect();
-    for cell in cells {
+    for cell in cells.into_iter().filter(|cell| picked.by(cell.way) == Picker::Table) {
         base(cell, rules, &priorities, tree, ours, numbering, &mut programs.netdev)?;
     }
     refusing(rules, &mut programs.inet);
@@ -116,7 +127,10 @@ pub(super) fn refuses(rule: &Active) -> bool {
 }
 
 /// The priority that stands for each combination.
-fn priorities(combinations: &Combinations, numbering: &mut Numbering) -> Result<BTreeMap<Members, Handle>> {
+pub(super) fn priorities(
+    combinations: &Combinations,
+    numbering: &mut Numbering,
+) -> Result<BTreeMap<Members, Handle>> {
     combinations
         .cells
         .keys()

@@ -42,6 +42,24 @@ impl Packet {
         }
     }
 
+    /// From the header of IP on.
+    fn whole(&self) -> Vec<u8> {
+        let out = self.cell.way == Way::Out;
+        let mut bytes = match self.peer {
+            IpAddr::V4(_) => [&[0x45, 0, 0, 44, 0, 0, 0, 0, 64, self.protocol, 0, 0], &[9; 8][..]].concat(),
+            IpAddr::V6(_) => [&[0x60, 0, 0, 0, 0, 24, self.protocol, 64], &[9; 32][..]].concat(),
+        };
+        let peer = self.address();
+        let end = bytes.len();
+        let at = if out { end - peer.len() } else { end - 2 * peer.len() };
+        bytes[at..at + peer.len()].copy_from_slice(&peer);
+        for offset in [0, 2] {
+            bytes.extend(self.bytes(Header::Transport, offset, 2));
+        }
+        bytes.extend([0; 20]);
+        bytes
+    }
+
     fn address(&self) -> Vec<u8> {
         match self.peer {
             IpAddr::V4(peer) => peer.octets().to_vec(),
@@ -213,15 +231,35 @@ fn taps(rules: &[Active]) -> Taps {
     }
 }
 
+fn by_filter(programs: &Programs, packet: &Packet, mark: u32, over: &BTreeSet<RuleId>) -> Fate {
+    let Some(picking) = programs.filters.get(&packet.cell.way) else {
+        return Fate::Passed { priority: packet.priority, mark };
+    };
+    let bytes = packet.whole();
+    let ethertype = if packet.peer.is_ipv4() { 0x0800 } else { 0x86dd };
+    let end = filter::machine::run(picking, packet.cell.link, ethertype, &bytes, (packet.priority, 0), over);
+    match (end.result, end.note) {
+        (-1, Some(note)) if note == filter::note(0) => Fate::Aside { class: end.priority, device: 99 },
+        (-1, None) => Fate::Passed { priority: end.priority, mark },
+        (2 | 4, None) => Fate::Gone,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The plan of some rules, from the numbers of the plan before.
 fn plan(rules: &[Active], numbering: &mut Numbering) -> (Combinations, Tree, Programs) {
+    plan_by(Picked::default(), rules, numbering)
+}
+
+fn plan_by(picked: Picked, rules: &[Active], numbering: &mut Numbering) -> (Combinations, Tree, Programs) {
     let siding: Vec<&Active> = rules.iter().filter(|rule| rule.act == Act::Ifb).collect();
     let combinations = Combinations::of(&siding).unwrap();
     let by_id = siding.iter().map(|rule| (rule.id, *rule)).collect();
-    let tree = tree(&by_id, &combinations, numbering).unwrap();
+    let tree = tree(&by_id, &combinations, true, numbering).unwrap();
     let (links, taps) = (BTreeMap::from([(0, 99)]), taps(rules));
     let ours = Ours { links: &links, taps: &taps };
-    let programs = programs(rules, &combinations, &tree, ours, numbering).unwrap();
+    let site = Site { picked, ours, crowded: &BTreeSet::new() };
+    let programs = programs(rules, &combinations, &tree, site, numbering).unwrap();
     (combinations, tree, programs)
 }
 
@@ -322,6 +360,12 @@ proptest! {
         let mut numbering = Numbering::default();
         let (_, tree, programs) = plan(&actives, &mut numbering);
         let taps = taps(&actives);
+        // Filters lead nothing through this process.
+        let kernels: Vec<Active> = actives.iter().filter(|rule| rule.act != Act::Process).cloned().collect();
+        let by_filters = Picked { out: Picker::Filter, inward: Picker::Filter };
+        let (_, same, filters) = plan_by(by_filters, &kernels, &mut numbering.clone());
+        prop_assert_eq!(&same, &tree);
+        prop_assert!(filters.netdev.is_empty() && filters.inet.is_empty());
         for packet in packets {
             // It can only come back from where it can have been.
             let was_there = |rule: &RuleId| {
@@ -358,6 +402,9 @@ proptest! {
                 let (_, class) = tree.ways[&(packet.cell.clone(), members)];
                 Fate::Aside { class: class.0, device: 99 }
             };
+            if back_from.is_none() && next.is_none() {
+                prop_assert_eq!(by_filter(&filters, &packet, mark, &over), expected.clone(), "{:?} by filters", packet);
+            }
             prop_assert_eq!(fate(&programs, &packet, mark, &over), expected, "{:?}", packet);
         }
     }
@@ -413,4 +460,39 @@ fn more_combinations_than_anybody_means_are_refused() {
     assert_eq!(Combinations::of(&some).unwrap().cells.len(), 1_023);
     let all: Vec<&Active> = rules.iter().collect();
     assert!(Combinations::of(&all).unwrap_err().is_refused());
+}
+
+#[test]
+fn where_netem_does_not_nest_several_are_one_or_refused() {
+    let rule = |number: u64, effect: Effect| Active {
+        id: RuleId(number),
+        effect: AnyEffect::Data(effect),
+        act: Act::Ifb,
+        meetings: vec![Meeting::new(&Flow::all())],
+        cells: cells().into_iter().take(1).collect(),
+    };
+    let delay = |number, delay| rule(number, Effect::Netem(Netem { delay: ms(delay), ..Netem::default() }));
+    let stray = Netem { delay: ms(9), jitter: ms(1), ..Netem::default() };
+    let rate = |number| {
+        let shaping = Shaping { rate: Bandwidth::mbit(number).unwrap(), burst: None, queue: None };
+        rule(number, Effect::Bandwidth(shaping))
+    };
+    let grown = |rules: &[Active], nests| {
+        let all: Vec<&Active> = rules.iter().collect();
+        let combinations = Combinations::of(&all).unwrap();
+        let by_id = all.iter().map(|rule| (rule.id, *rule)).collect();
+        let longest = |tree: Tree| tree.devices[&0].iter().map(|branch| branch.chain.len()).max().unwrap();
+        tree(&by_id, &combinations, nests, &mut Numbering::default()).map(longest)
+    };
+    let delays = [delay(1, 20), delay(2, 30), delay(3, 40)];
+    assert_eq!((grown(&delays, true).unwrap(), grown(&delays, false).unwrap()), (3, 1));
+    let strays = [1, 2].map(|number| rule(number, Effect::Netem(stray.clone())));
+    let one_rate = [delay(1, 20), rate(2)];
+    let two_rates = [delay(1, 20), rate(2), rate(3)];
+    assert_eq!(grown(&one_rate, false).unwrap(), 1);
+    for rules in [&strays[..], &two_rates] {
+        assert_eq!(grown(rules, true).unwrap(), 2);
+        let error = grown(rules, false).unwrap_err();
+        assert!(error.is_refused() && error.to_string().contains("within a netem"), "{error}");
+    }
 }

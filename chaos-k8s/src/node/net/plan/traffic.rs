@@ -20,6 +20,8 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    pub(crate) const BOTH: [Self; 2] = [Self::Out, Self::In];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Out => "out",
@@ -28,23 +30,23 @@ impl Way {
     }
 }
 
-const TCP: u8 = libc::IPPROTO_TCP as u8;
-const UDP: u8 = libc::IPPROTO_UDP as u8;
-const SCTP: u8 = libc::IPPROTO_SCTP as u8;
-const ICMP: u8 = libc::IPPROTO_ICMP as u8;
-const ICMPV6: u8 = libc::IPPROTO_ICMPV6 as u8;
+pub(super) const TCP: u8 = libc::IPPROTO_TCP as u8;
+pub(super) const UDP: u8 = libc::IPPROTO_UDP as u8;
+pub(super) const SCTP: u8 = libc::IPPROTO_SCTP as u8;
+pub(super) const ICMP: u8 = libc::IPPROTO_ICMP as u8;
+pub(super) const ICMPV6: u8 = libc::IPPROTO_ICMPV6 as u8;
 /// The messages of neighbour discovery (RFC 4861, section 4).
-const DISCOVERY: (u8, u8) = (133, 137);
+pub(super) const DISCOVERY: (u8, u8) = (133, 137);
 
 /// A flow, with its networks in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Meeting {
     /// `None`: not this family at all.
-    v4: Option<Ranges>,
-    v6: Option<Ranges>,
-    peer_ports: Ranges,
-    target_ports: Ranges,
-    protocol: Protocol,
+    pub(super) v4: Option<Ranges>,
+    pub(super) v6: Option<Ranges>,
+    pub(super) peer_ports: Ranges,
+    pub(super) target_ports: Ranges,
+    pub(super) protocol: Protocol,
 }
 
 impl Meeting {
@@ -91,7 +93,7 @@ impl Meeting {
             && ports(&self.target_ports, &other.target_ports)
     }
 
-    fn has_ports(&self) -> bool {
+    pub(super) fn has_ports(&self) -> bool {
         !(self.peer_ports.is_empty() && self.target_ports.is_empty())
     }
 

@@ -40,16 +40,17 @@ impl Tree {
     }
 }
 
-/// What these combinations need.
+/// What these combinations need. `nests`: whether this kernel's netem may hold another qdisc below HTB.
 pub(crate) fn tree(
     rules: &BTreeMap<RuleId, &Active>,
     combinations: &Combinations,
+    nests: bool,
     numbering: &mut Numbering,
 ) -> Result<Tree> {
     let mut tree = Tree::default();
     for (members, cells) in &combinations.cells {
         for cell in cells {
-            grow(&mut tree, rules, cell, members, numbering)?;
+            grow(&mut tree, rules, cell, members, nests, numbering)?;
         }
     }
     for branches in tree.devices.values_mut() {
@@ -64,6 +65,7 @@ fn grow(
     rules: &BTreeMap<RuleId, &Active>,
     cell: &Cell,
     members: &Members,
+    nests: bool,
     numbering: &mut Numbering,
 ) -> Result<()> {
     let parts = Parts::of(rules, members);
@@ -71,7 +73,12 @@ fn grow(
     let number = numbering.class(&key)?;
     let copies = parts.netems.iter().any(|(_, options)| options.duplicate > 0);
     let device = if copies { number } else { 0 };
-    let netems = if copies { vec![parts.as_one()?] } else { parts.netems.clone() };
+    let netems = match parts.netems.len() {
+        0 | 1 => parts.netems.clone(),
+        _ if copies => vec![parts.as_one(STANDS_ALONE)?],
+        _ if !nests => vec![parts.as_one(DOES_NOT_NEST)?],
+        _ => parts.netems.clone(),
+    };
     let mut class = Class {
         handle: Handle::new(MAJOR, minor(number)),
         parent: ROOT,
@@ -98,6 +105,11 @@ fn grow(
         }
         rates = rest;
     }
+    if !(nests || netems.is_empty() || rates.is_empty()) {
+        return Err(Error::refused(format!(
+            "a fault with a netem and two bandwidths meet the same packets: {DOES_NOT_NEST}; keep the traffic of one apart"
+        )));
+    }
     let mut chain = Chain { key: &key, parent: class.handle, qdiscs: Vec::new() };
     for (rule, options) in netems {
         chain.add(numbering, rule, Kind::Netem(options))?;
@@ -115,6 +127,13 @@ fn grow(
     tree.devices.entry(device).or_default().push(Branch { key, class, chain });
     Ok(())
 }
+
+const STANDS_ALONE: &str =
+    "one of them duplicates packets, and the kernel lets no other netem stand beside that one";
+/// Packets that went on into what stands within a netem are not counted by it, and HTB does not ask it for them (mended by "account for
+/// backlog updates from child qdisc", net/sched/sch_netem.c).
+const DOES_NOT_NEST: &str = "this kernel forgets packets in what stands within a netem (mended in Linux 5.10.232, 5.15.175, 6.1.121, \
+                             6.6.67, 6.12.6 and 6.13)";
 
 /// What the members of a combination do.
 struct Parts<'a> {
@@ -139,16 +158,15 @@ impl<'a> Parts<'a> {
         parts
     }
 
-    fn as_one(&self) -> Result<(RuleId, NetemOptions)> {
+    fn as_one(&self, because: &str) -> Result<(RuleId, NetemOptions)> {
         let options: Vec<_> = self.netems.iter().map(|(_, options)| options.clone()).collect();
         let merged = options::merged(&options).ok_or_else(|| {
-            Error::refused(
-                "a fault that duplicates packets meets packets of another whose effect it cannot be joined with (a second jitter, loss or rate): \
-                 the kernel lets no other netem stand beside one that duplicates; say both in one fault, keep their traffic apart, or let \
-                 one go through this process",
-            )
+            Error::refused(format!(
+                "two faults whose effects cannot be joined in one netem meet the same packets (a second jitter, loss or rate): {because}; say \
+                 both in one fault, keep their traffic apart, or let one go through this process"
+            ))
         })?;
-        // There is one at least: something duplicates.
+        // There are several.
         let (rule, _) = self.netems[0];
         Ok((rule, merged))
     }

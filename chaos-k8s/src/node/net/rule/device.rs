@@ -5,6 +5,8 @@ use std::fmt;
 use chaos_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::node::net::plan::Way;
+
 /// The name of a network device: 1 to 15 bytes, no `/`, no white space, not `.` or `..` (`dev_valid_name`,
 /// net/core/dev.c), and no `:`.
 ///
@@ -111,6 +113,14 @@ impl Direction {
     /// Whether packets on their way in are met.
     pub fn is_in(self) -> bool {
         self != Self::Egress
+    }
+}
+
+impl Direction {
+    /// The ways that are met.
+    pub(crate) fn ways(self) -> Vec<Way> {
+        let ways = [(self.is_out(), Way::Out), (self.is_in(), Way::In)];
+        ways.into_iter().filter(|(is_met, _)| *is_met).map(|(_, way)| way).collect()
     }
 }
 

@@ -47,6 +47,14 @@ impl Batch {
         })
     }
 
+    /// A table that stays until somebody deletes it.
+    pub(crate) fn plain_table(&mut self, table: &Table) -> &mut Self {
+        let what = format!("making the table {}", table.name());
+        self.add(what, table, libc::NFT_MSG_NEWTABLE, CREATE, |body| {
+            PushTableAttrs::new(body).push_name(&table.name);
+        })
+    }
+
     pub(crate) fn delete_table(&mut self, table: &Table) -> &mut Self {
         let what = format!("deleting the table {}", table.name());
         self.add(what, table, libc::NFT_MSG_DELTABLE, 0, |body| {
@@ -155,6 +163,6 @@ impl Kernel {
         }
         batch.messages.acknowledge_last();
         batch.messages.add("committing a transaction".to_owned(), END, 0, edge);
-        self.netfilter.transact(&mut batch.messages)
+        self.netfilter()?.transact(&mut batch.messages)
     }
 }

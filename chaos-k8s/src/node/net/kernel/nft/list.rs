@@ -4,10 +4,11 @@ use std::ffi::CStr;
 
 use chaos_core::Result;
 use netlink_bindings::nftables::{self, ExprOps, Nfgenmsg, TableFlags};
+use nix::errno::Errno;
 
 use super::{Family, Table};
 use crate::node::net::kernel::Kernel;
-use crate::node::net::kernel::refusal::gone_is_empty;
+use crate::node::net::kernel::refusal::{errno, gone_is_empty};
 
 /// A table, as the kernel lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +34,32 @@ fn text(text: &CStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
+/// Nobody in a kernel without nf_tables is there for its messages (net/netfilter/nfnetlink.c, `nfnetlink_rcv_msg`).
+fn unknown_is_empty<T>(listed: Result<Vec<T>>) -> Result<Vec<T>> {
+    match listed {
+        Err(error) if errno(&error) == Some(Errno::EINVAL) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
 impl Kernel {
-    /// The tables of a family.
+    /// The tables of a family; none where the kernel has no nf_tables.
     pub(crate) fn tables(&mut self, family: Family) -> Result<Vec<FoundTable>> {
+        let Some(netfilter) = &mut self.netfilter else { return Ok(Vec::new()) };
         let request = nftables::Request::new().op_gettable_dump(&header(family));
-        self.netfilter.list("listing the tables", &request, |(_, attributes)| {
+        let tables = netfilter.list("listing the tables", &request, |(_, attributes)| {
             let flags = attributes.get_flags().unwrap_or(0);
             let is_owned = flags & TableFlags::Owner as u32 != 0;
             Some(FoundTable { name: text(attributes.get_name().ok()?), is_owned })
-        })
+        });
+        unknown_is_empty(tables)
     }
 
-    /// The chains of a family, of all tables.
+    /// The chains of a family, of all tables; none where the kernel has no nf_tables.
     pub(crate) fn chains(&mut self, family: Family) -> Result<Vec<FoundChain>> {
+        let Some(netfilter) = &mut self.netfilter else { return Ok(Vec::new()) };
         let request = nftables::Request::new().op_getchain_dump(&header(family));
-        self.netfilter.list("listing the chains", &request, |(_, attributes)| {
+        let chains = netfilter.list("listing the chains", &request, |(_, attributes)| {
             let hook = attributes.get_hook().ok();
             // Kernels tell a single device twice: alone and in the list.
             let one = hook.as_ref().and_then(|hook| hook.get_dev().ok()).map(text);
@@ -61,14 +73,15 @@ impl Kernel {
                 name: text(attributes.get_name().ok()?),
                 devices,
             })
-        })
+        });
+        unknown_is_empty(chains)
     }
 
     /// The names of a table's sets.
     pub(crate) fn sets(&mut self, table: &Table) -> Result<Vec<String>> {
         let mut request = nftables::Request::new().op_getset_dump(&header(table.family));
         request.encode().push_table(&table.name);
-        let sets = self.netfilter.list("listing the sets", &request, |(_, attributes)| {
+        let sets = self.netfilter()?.list("listing the sets", &request, |(_, attributes)| {
             // Older kernels list those of all tables.
             let ours = attributes.get_table().ok()? == table.name.as_c_str();
             attributes.get_name().ok().filter(|_| ours).map(text)
@@ -80,7 +93,7 @@ impl Kernel {
     pub(crate) fn counters(&mut self, table: &Table, chain: &CStr) -> Result<Vec<u64>> {
         let mut request = nftables::Request::new().op_getrule_dump(&header(table.family));
         request.encode().push_table(&table.name).push_chain(chain);
-        let counters = self.netfilter.list("reading the counters", &request, |(_, attributes)| {
+        let counters = self.netfilter()?.list("reading the counters", &request, |(_, attributes)| {
             // Older kernels do not filter by chain.
             if attributes.get_chain().ok()? != chain {
                 return None;

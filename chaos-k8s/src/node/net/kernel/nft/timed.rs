@@ -61,7 +61,7 @@ impl Kernel {
         let header = Nfgenmsg { nfgen_family: table.family.number(), ..Nfgenmsg::default() };
         let mut request = nftables::Request::new().op_getsetelem_dump(&header);
         request.encode().push_table(&table.name).push_set(&set.name);
-        let lists = self.netfilter.list("reading the times of a set", &request, |(_, attributes)| {
+        let lists = self.netfilter()?.list("reading the times of a set", &request, |(_, attributes)| {
             let elements = attributes.get_elements().ok()?;
             let times = elements.get_elem().filter_map(|element| {
                 let key = element.get_key().ok()?.get_value().ok()?.to_vec();
