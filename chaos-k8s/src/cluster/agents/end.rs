@@ -110,9 +110,11 @@ impl AgentEnd {
             let object = self.object(&pod);
             let state = match (&self.place, self.seen(&pod)) {
                 (_, Seen::Gone) => return Ok(()),
-                (Place::Container { .. }, Seen::Ended(how)) => return verdict(how),
+                (Place::Container { .. }, Seen::Ended(how)) => {
+                    return self.verdict(cluster, &object, how).await;
+                }
                 (Place::Pod { .. }, Seen::Ended(how)) => {
-                    verdict(how)?;
+                    self.verdict(cluster, &object, how).await?;
                     // It has nothing to take back any more, so nobody needs to wait for it.
                     delete(cluster, &object, 0).await?;
                     "ended, and its pod is still there".to_owned()
@@ -159,6 +161,23 @@ impl AgentEnd {
             }
             clock.sleep(LOOK_EVERY).await;
         }
+    }
+
+    /// Whether it has left nothing: by its own last words, or by its guardian's.
+    async fn verdict(&self, cluster: &Cluster, pod: &ObjectRef, how: &RawTerminated) -> Result<()> {
+        let said = verdict(how);
+        if said.is_ok() || Ending::of_code(how.exit_code).is_some() {
+            return said;
+        }
+        let request = Request::end_of_log(pod, self.place.container());
+        let Ok(mut lines) = cluster.api().lines(request).await else { return said };
+        let mut last = None;
+        while let Ok(Some(line)) = cluster.api().clock().timeout(secs(5), lines.next()).await {
+            if line.contains(" guardian ") && line.contains(": swept run ") {
+                last = Some(line);
+            }
+        }
+        if last.is_some_and(|line| line.contains(": clean: ")) { Ok(()) } else { said }
     }
 
     fn object(&self, pod: &RawPod) -> ObjectRef {

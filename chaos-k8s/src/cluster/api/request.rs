@@ -112,6 +112,12 @@ impl Request {
         }
     }
 
+    /// The last lines of the log of a container.
+    pub(crate) fn end_of_log(pod: &ObjectRef, container: &str) -> Self {
+        let request = Self::to_object("get", Method::GET, pod).subresource("log");
+        request.query("container", container).query("tailLines", "50")
+    }
+
     /// Asks what would come of it, and changes nothing.
     pub(crate) fn dry_run(self) -> Self {
         self.query("dryRun", "All")
