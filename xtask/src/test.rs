@@ -1,7 +1,7 @@
 //! The whole test suite.
 
 use crate::cargo::{command, run, run_with, show};
-use crate::{Result, kernel};
+use crate::{Result, cluster, kernel};
 
 /// The examples that run to their end by themselves, with the exit code each must have.
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -23,7 +23,8 @@ pub fn all() -> Result {
     run(&[&["test", "--all-features"], &selection[..]].concat())?;
     kernel::uml(&selection)?;
     loom()?;
-    examples()
+    examples()?;
+    cluster::suite(&selection)
 }
 
 pub fn loom() -> Result {

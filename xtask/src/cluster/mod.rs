@@ -38,6 +38,11 @@ pub fn all(args: &[String]) -> Result {
     run(shape, &["-p", "chaos-k8s"], &names, &words)
 }
 
+/// All programs, out of what `selection` selects for `cargo test`, so that nothing is built twice.
+pub fn suite(selection: &[&str]) -> Result {
+    run(Shape::default(), selection, &[], &[])
+}
+
 fn run(mut shape: Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
     let mut programs = Vec::new();
     if names.is_empty() || names.iter().any(|name| name == SELFTEST) {
