@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use chaos_core::ledger::sweep;
@@ -63,7 +64,7 @@ fn refused() {
 
 fn refusal() {
     let scene = Scene::new();
-    scene.has_guardian.set(true);
+    scene.has_guardian.store(true, Ordering::Relaxed);
     let connect = |address: &str| scene.target.inside(|| effects::connect(at(address, PORT)).0);
     let before = scene.state();
     let first = scene.begin(reset()).unwrap();
@@ -78,7 +79,7 @@ fn refusal() {
 
 fn inward() {
     let scene = Scene::new();
-    scene.has_guardian.set(true);
+    scene.has_guardian.store(true, Ordering::Relaxed);
     let client = scene.client();
     scene.under(net::drop().from(Flow::peer(PEER).unwrap()), || {
         assert_eq!(client.one(at(PEER, PORT)), None);
@@ -89,7 +90,7 @@ fn inward() {
 
 fn deleted() {
     let scene = Scene::new();
-    scene.has_guardian.set(true);
+    scene.has_guardian.store(true, Ordering::Relaxed);
     let refusal = scene.begin(reset()).unwrap();
     scene.target.inside(|| read("nft", "flush ruleset"));
     let seen = run(refusal.observe()).remove(0).1.unwrap();

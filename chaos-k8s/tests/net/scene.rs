@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ pub(crate) struct Scene {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) target: Scratch,
     pub(crate) peer: Scratch,
-    pub(crate) has_guardian: Cell<bool>,
+    pub(crate) has_guardian: AtomicBool,
 }
 
 impl Scene {
@@ -53,7 +54,7 @@ impl Scene {
             ledger,
             target: Scratch::new(),
             peer: Scratch::new(),
-            has_guardian: Cell::new(false),
+            has_guardian: AtomicBool::new(false),
         };
         let there = format!(
             "/proc/{}/fd/{}",
@@ -112,7 +113,7 @@ impl Scene {
             .inject(fault.on(target, Mode::ALL), BlastRadius::count(1).unwrap())
             .ledger(Arc::clone(&self.ledger));
         // A process each time: only where there is something for it to do.
-        let has_guardian = self.has_guardian.get();
+        let has_guardian = self.has_guardian.load(Ordering::Relaxed);
         let injection = match GUARDIAN.get().filter(|_| has_guardian) {
             Some(guardian) => injection.guardian(guardian.clone(), Duration::from_secs(600)),
             None => injection,

@@ -79,7 +79,7 @@ async fn cut(scene: &Scene, by: Delivery, node: &str) -> (Part, String) {
 
 fn dies(who: &[&str], by: Delivery, node: &str) {
     really(async {
-        let scene = Scene::new().await;
+        let scene = if who.is_empty() { Scene::new().await } else { Scene::alone().await };
         let (front, to) = cut(&scene, by, node).await;
         let begun = Instant::now();
         for what in who {
@@ -141,7 +141,7 @@ fn swept(by: Delivery) {
 /// Killed whole, an agent in a pod of its own is started again, and goes on until the same moment.
 fn goes_on() {
     really(async {
-        let scene = Scene::new().await;
+        let scene = Scene::alone().await;
         let (front, db) = tokio::join!(scene.part("front", HERE), scene.part("db", HERE));
         let to = format!("{}:8080", db.address);
         front.reaches(&to).await;

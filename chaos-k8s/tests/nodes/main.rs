@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "figures are printed, not asserted; and what is not run says so")]
 
 #[cfg(target_os = "linux")]
+mod choice;
+#[cfg(target_os = "linux")]
 mod ends;
 #[cfg(target_os = "linux")]
 mod network;
@@ -21,7 +23,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[network::TESTS, stress::TESTS, ends::TESTS])
+    support::run(&[choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

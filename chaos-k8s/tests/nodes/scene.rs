@@ -1,5 +1,6 @@
 //! [`Scene`]: a namespace with an application in it, whose parts ask each other (`testbed/image/shop.rs`).
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
@@ -24,7 +25,17 @@ pub(crate) const AGENTS: &str = "chaos";
 const READY: Duration = secs(120);
 const PORT: u16 = 8080;
 
+/// What a test does to the cluster itself, others would see.
+static CLUSTER: RwLock<()> = RwLock::new(());
+
+#[expect(dead_code, reason = "held, and never looked at")]
+enum Share {
+    Ours(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
 pub(crate) struct Scene {
+    _share: Share,
     pub(crate) server: Server,
     pub(crate) cluster: Cluster,
     pub(crate) chaos: Chaos,
@@ -39,6 +50,15 @@ pub(crate) struct Part {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
+        Self::with(Share::Ours(CLUSTER.read().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    /// With no other at the same time: for a test that kills what others need.
+    pub(crate) async fn alone() -> Self {
+        Self::with(Share::Alone(CLUSTER.write().unwrap_or_else(PoisonError::into_inner))).await
+    }
+
+    async fn with(share: Share) -> Self {
         let server = Server::real().await;
         let agents = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": AGENTS}});
         let (code, answer) = server.post("/api/v1/namespaces", &agents).await;
@@ -47,7 +67,7 @@ impl Scene {
         let account = format!("/api/v1/namespaces/{}/serviceaccounts/default", server.namespace);
         until(|| async { server.ask(&account).await.0 == 200 }).await;
         let cluster = server.cluster();
-        Self { server, cluster, chaos: Chaos::random() }
+        Self { _share: share, server, cluster, chaos: Chaos::random() }
     }
 
     pub(crate) fn namespace(&self) -> &str {
@@ -115,6 +135,19 @@ impl Scene {
 
     pub(crate) fn agents(&self, by: Delivery) -> Agents {
         self.agents_of(&self.cluster, by)
+    }
+
+    /// Whichever delivery a plan chooses.
+    pub(crate) fn any_agents(&self) -> Agents {
+        self.cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap()
+    }
+
+    /// The level of Pod Security that is enforced in the scene's namespace from now on.
+    pub(crate) async fn enforce(&self, level: &str) {
+        let labels = json!({"metadata": {"labels": {"pod-security.kubernetes.io/enforce": level}}});
+        let path = format!("/api/v1/namespaces/{}", self.namespace());
+        let (code, answer) = self.server.patch(&path, crate::server::MERGE, &labels).await;
+        assert_eq!(code, 200, "{answer}");
     }
 
     pub(crate) fn agents_of(&self, cluster: &Cluster, by: Delivery) -> Agents {

@@ -106,7 +106,10 @@ async fn perform(command: Command) -> Result<ExitCode, Failure> {
     let cluster = Cluster::connect().await?;
     match command {
         Command::Plan(what) => {
-            let plan = experiment(&Chaos::random(), &cluster, &what)?.lasting(secs(20)).plan().await?;
+            // A plan leaves nothing to put back.
+            let ledger = Ledger::in_memory(cluster.undos()?);
+            let plan = experiment(&Chaos::random(), &cluster, &what)?.ledger(ledger);
+            let plan = plan.lasting(secs(20)).plan().await?;
             println!("{plan}");
             Ok(ExitCode::from(u8::from(plan.refusal().is_some()) * 2))
         }

@@ -114,6 +114,12 @@ impl PodFault<NetRule> {
 pub trait Carried: Clone + fmt::Debug + Send + Sync + 'static {
     #[doc(hidden)]
     fn data(&self, traffic: Option<Traffic>) -> FaultData;
+
+    #[doc(hidden)]
+    fn describe(&self, peers: Option<&Peers>) -> String {
+        let _ = peers;
+        self.data(None).to_string()
+    }
 }
 
 impl Carried for NetRule {
@@ -123,6 +129,16 @@ impl Carried for NetRule {
             rule.traffic = traffic;
         }
         rule.into()
+    }
+
+    fn describe(&self, peers: Option<&Peers>) -> String {
+        let Some(peers) = peers else { return self.to_string() };
+        let way = match self.direction {
+            Direction::Egress => "to",
+            Direction::Ingress => "from",
+            Direction::Both => "to and from",
+        };
+        format!("{} {way} {peers}", self.effect)
     }
 }
 
@@ -337,7 +353,7 @@ impl<F: Carried> PodFault<F> {
             image: self.agents.image(),
             agent: end.agent,
             run: self.cluster().run(),
-            fault: &self.describe(),
+            fault: &Fault::describe(self),
             until,
             rights,
             spec,
@@ -436,13 +452,7 @@ impl<F: Carried> Fault for PodFault<F> {
     type Undo = AgentEnd;
 
     fn describe(&self) -> String {
-        match &self.peers {
-            None => self.asked.data(None).to_string(),
-            Some(peers) => {
-                let text = self.asked.data(None).to_string();
-                format!("{text}, peers: {peers}")
-            }
-        }
+        self.asked.describe(self.peers.as_ref())
     }
 
     fn via<'a>(&'a self, _: &'a Pod) -> &'a Cluster {

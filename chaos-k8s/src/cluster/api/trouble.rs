@@ -126,6 +126,10 @@ impl From<Trouble> for Error {
                 "the API server does not accept our credentials ({}): check the kubeconfig or the service account",
                 one_line(&refusal.message)
             )),
+            // By an admission, which has heard of no rights: Pod Security, a quota.
+            403 if !refusal.message.contains(" cannot ") => {
+                Self::refused(format!("not allowed: {right}: {}", one_line(&refusal.message)))
+            }
             403 => Self::refused(format!("missing right: {right} ({})", one_line(&refusal.message))),
             404 => Self::failed(format!("{right}: not found ({})", one_line(&refusal.message))),
             code => {
