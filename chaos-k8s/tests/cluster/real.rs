@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use chaos_core::units::ms;
-use chaos_core::{BlastRadius, Chaos, Clock, Experiment, Fault, Ledger, Mode, Outcome, Select};
+use chaos_core::{BlastRadius, Chaos, Experiment, Fault, Ledger, Mode, Outcome, Select};
 use chaos_k8s::cluster::nodes::TaintEffect;
 use chaos_k8s::cluster::pods::Enforced;
-use chaos_k8s::cluster::rights::{Rights, Subject};
 use chaos_k8s::cluster::{Cluster, WorkloadKind, nodes, pods, workloads};
-use http::Method;
 use serde_json::json;
 
 use crate::effects::begin;
 use crate::scene::{deployment, node, pod, service};
-use crate::server::{Server, really};
+use crate::server::{Server, really, user};
 use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -23,39 +20,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("real_experiment", &[Need::Api], experiment),
     ("real_pages", &[Need::Api], pages),
 ];
-
-/// As `kubectl apply -f -` does it, for objects that are not there yet.
-async fn apply(server: &Server, manifest: &str) {
-    for document in manifest.split("---\n").filter(|document| !document.trim().is_empty()) {
-        let field = |name: &str| {
-            let line = document.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_once(": ").unwrap().1.trim_matches('"').to_owned()
-        };
-        let namespace = match document.contains("\n  namespace: ") && !field("kind").starts_with("Cluster") {
-            true => format!("namespaces/{}/", server.namespace),
-            false => String::new(),
-        };
-        let plural = format!("{}s", field("kind").to_ascii_lowercase());
-        let path = format!("/apis/rbac.authorization.k8s.io/v1/{namespace}{plural}");
-        let (code, answer) = server.send(Method::POST, &path, "application/yaml", document).await;
-        assert_eq!(code, 201, "{document}: {answer}");
-    }
-}
-
-/// A user to whom these rights are given, and nothing else.
-async fn user(server: &Server, name: &str, rights: &Rights) -> Cluster {
-    let name = server.name(name);
-    apply(server, &rights.manifest(&name, &Subject::user(name.clone()).unwrap()).unwrap()).await;
-    // The server hears of roles a moment later. What it said is believed for a while: each try is a handle of its own.
-    for _ in 0..100 {
-        let cluster = server.as_user(&name).await;
-        if cluster.lacks(rights).await.unwrap().is_empty() {
-            return cluster;
-        }
-        Clock::real().sleep(ms(50)).await;
-    }
-    panic!("{rights} are not given");
-}
 
 fn roles_suffice() {
     really(async {

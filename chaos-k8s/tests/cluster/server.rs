@@ -2,10 +2,13 @@
 
 use std::future::Future;
 
+use chaos_core::Clock;
 use chaos_core::ledger::RunId;
+use chaos_core::units::ms;
 use chaos_k8s::Cluster;
 use chaos_k8s::cluster::kube::config::{KubeConfigOptions, Kubeconfig};
 use chaos_k8s::cluster::kube::{Client, Config};
+use chaos_k8s::cluster::rights::{Rights, Subject};
 use chaos_k8s::cluster::testing::FakeApi;
 use http::Method;
 use serde_json::{Value, json};
@@ -141,4 +144,37 @@ pub(crate) fn really(test: impl Future<Output = ()>) {
         .build()
         .unwrap()
         .block_on(test);
+}
+
+/// As `kubectl apply -f -` does it, for objects that are not there yet.
+async fn apply(server: &Server, manifest: &str) {
+    for document in manifest.split("---\n").filter(|document| !document.trim().is_empty()) {
+        let field = |name: &str| {
+            let line = document.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_once(": ").unwrap().1.trim_matches('"').to_owned()
+        };
+        let namespace = match field("kind").starts_with("Cluster") {
+            true => String::new(),
+            false => format!("namespaces/{}/", field("  namespace:")),
+        };
+        let plural = format!("{}s", field("kind").to_ascii_lowercase());
+        let path = format!("/apis/rbac.authorization.k8s.io/v1/{namespace}{plural}");
+        let (code, answer) = server.send(Method::POST, &path, "application/yaml", document).await;
+        assert_eq!(code, 201, "{document}: {answer}");
+    }
+}
+
+/// A user to whom these rights are given, and nothing else.
+pub(crate) async fn user(server: &Server, name: &str, rights: &Rights) -> Cluster {
+    let name = server.name(name);
+    apply(server, &rights.manifest(&name, &Subject::user(name.clone()).unwrap()).unwrap()).await;
+    // The server hears of roles a moment later. What it said is believed for a while: each try is a handle of its own.
+    for _ in 0..100 {
+        let cluster = server.as_user(&name).await;
+        if cluster.lacks(rights).await.unwrap().is_empty() {
+            return cluster;
+        }
+        Clock::real().sleep(ms(50)).await;
+    }
+    panic!("{rights} are not given");
 }

@@ -10,6 +10,8 @@ mod ends;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
+mod rights;
+#[cfg(target_os = "linux")]
 mod scene;
 #[cfg(target_os = "linux")]
 #[path = "../cluster/server.rs"]
@@ -23,7 +25,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS])
+    support::run(&[choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS, rights::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -159,7 +159,15 @@ impl Scene {
     where
         F: Fault<Target = chaos_k8s::cluster::Pod>,
     {
-        let ledger = Ledger::in_memory(self.cluster.undos()?);
+        self.inject_as(&self.cluster, fault, pods).await
+    }
+
+    /// The same as somebody else.
+    pub(crate) async fn inject_as<F>(&self, cluster: &Cluster, fault: F, pods: Pods) -> Result<Injection>
+    where
+        F: Fault<Target = chaos_k8s::cluster::Pod>,
+    {
+        let ledger = Ledger::in_memory(cluster.undos()?);
         let inject = self.chaos.inject(fault.on(pods, Mode::ALL), BlastRadius::count(500)?).ledger(ledger);
         let injection = inject.begin().await?;
         for (name, seen) in injection.observe().await {
