@@ -2,7 +2,8 @@
 //! on this machine. What they are made of is built once and kept (`testbed/README.md`).
 //!
 //! ```text
-//! cargo xtask cluster                          a node of this machine's kernel and one of its own; all programs
+//! cargo xtask cluster                          an API server alone, then one with a node of this machine's kernel and one of
+//!                                              its own: all programs, each where it belongs
 //! cargo xtask cluster --nodes 2 --uml-nodes 0  two of the former
 //! cargo xtask cluster --api-only cluster         the API server alone, and one program
 //! cargo xtask cluster selftest -- reboot       what the cluster itself must do, the checks whose names hold a word
@@ -55,8 +56,18 @@ fn run(mut shape: Shape, selection: &[&str], names: &[String], words: &[String])
         programs.extend(program::build_of(&list, selection, &tests)?);
     }
     let needs_nodes = |program: &Program| PROGRAMS.contains(&(program.name, true));
-    shape.agent = programs.iter().any(needs_nodes);
-    with(&shape, |cluster| run_in(cluster, &programs, words)).map(|_| ())
+    // What needs the API server alone has it alone: controllers would change what its tests make.
+    let (here, alone): (Vec<Program>, Vec<Program>) = programs
+        .into_iter()
+        .partition(|program| program.name == SELFTEST || needs_nodes(program) || !shape.has_nodes());
+    if !alone.is_empty() {
+        with(&Shape::api_only(), |cluster| run_in(cluster, &alone, words))?;
+    }
+    if here.is_empty() {
+        return Ok(());
+    }
+    shape.agent = here.iter().any(needs_nodes);
+    with(&shape, |cluster| run_in(cluster, &here, words)).map(|_| ())
 }
 
 /// Brings a cluster up, hands it to `work`, and takes it down whatever comes of that. None where this machine cannot have

@@ -126,8 +126,7 @@ impl From<Trouble> for Error {
                 "the API server does not accept our credentials ({}): check the kubeconfig or the service account",
                 one_line(&refusal.message)
             )),
-            // By an admission, which has heard of no rights: Pod Security, a quota.
-            403 if !refusal.message.contains(" cannot ") => {
+            403 if is_of_admission(&refusal.message) => {
                 Self::refused(format!("not allowed: {right}: {}", one_line(&refusal.message)))
             }
             403 => Self::refused(format!("missing right: {right} ({})", one_line(&refusal.message))),
@@ -137,6 +136,14 @@ impl From<Trouble> for Error {
             }
         }
     }
+}
+
+/// Whether it was not a right that was missing: what admissions say begins with these words of theirs, and their code and
+/// reason are the same as for rights.
+fn is_of_admission(message: &str) -> bool {
+    ["violates PodSecurity", "exceeded quota", "admission webhook", "ValidatingAdmissionPolicy"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// What the server says, for a message of one line: some of its messages hold a whole object.
