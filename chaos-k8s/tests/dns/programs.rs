@@ -24,7 +24,7 @@ impl Program {
         fs::write(home.join("resolv.conf"), resolv).unwrap();
         let program = Self::start(site, home, "exec sleep 1000");
         let there = format!("/proc/{}/root/etc/resolv.conf", program.0.id());
-        wait_until("its resolv.conf", secs(10), || {
+        wait_until("its resolv.conf", secs(30), || {
             fs::read_to_string(&there).is_ok_and(|text| text == resolv)
         });
         program

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -62,22 +63,25 @@ impl Scene {
             scene.peer.path().file_name().unwrap().to_str().unwrap()
         );
         scene.target.inside(|| {
-            ip(&format!("link add va type veth peer name vb netns {there}"));
-            ip("addr add 10.77.0.1/24 dev va");
-            ip("addr add fd77::1/64 dev va nodad");
-            ip("link set va up");
+            // Unlike the other's number: of two with one, the kernel says up to a second late that they are up
+            // (`linkwatch_urgent_event` in net/core/link_watch.c).
+            let lines = [
+                format!("link add va index 101 type veth peer name vb netns {there}"),
+                "addr add 10.77.0.1/24 dev va".to_owned(),
+                "addr add fd77::1/64 dev va nodad".to_owned(),
+                "link set va up".to_owned(),
+            ];
+            at_once("ip", &lines);
         });
         scene.peer.inside(|| {
-            for address in [
-                format!("{PEER}/24"),
-                format!("{OTHER}/24"),
-                format!("{PEER6}/64 nodad"),
-                format!("{OTHER6}/64 nodad"),
-            ] {
-                let (address, more) = address.split_once(' ').unwrap_or((&address, ""));
-                ip(&format!("addr add {address} dev vb {more}"));
-            }
-            ip("link set vb up");
+            let lines = [
+                format!("addr add {PEER}/24 dev vb"),
+                format!("addr add {OTHER}/24 dev vb"),
+                format!("addr add {PEER6}/64 dev vb nodad"),
+                format!("addr add {OTHER6}/64 dev vb nodad"),
+                "link set vb up".to_owned(),
+            ];
+            at_once("ip", &lines);
             for address in [PEER, OTHER, PEER6, OTHER6] {
                 for port in [PORT, OTHER_PORT] {
                     echo(at(address, port));
@@ -149,15 +153,12 @@ impl Scene {
                 .filter(|line| !line.starts_with(' '))
                 .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
                 .collect();
-            let mut state = devices + &read("tc", "qdisc show") + &ruleset();
+            let mut lines = vec!["qdisc show".to_owned()];
             for name in names {
-                state += &of_device(&format!("class show dev {name}"));
-                state += &of_device(&format!("filter show dev {name}"));
-                for parent in ["ingress", "egress"] {
-                    state += &of_device(&format!("filter show dev {name} {parent}"));
-                }
+                lines.push(format!("class show dev {name}"));
+                lines.extend(["", "ingress", "egress"].map(|from| format!("filter show dev {name} {from}")));
             }
-            without_statistics(&state)
+            without_statistics(&(devices + &at_once("tc", &lines) + &ruleset()))
         })
     }
 
@@ -395,12 +396,24 @@ pub(crate) fn ip(arguments: &str) {
     read("ip", arguments);
 }
 
-/// What stands at a device; nothing at one that is gone meanwhile.
-fn of_device(arguments: &str) -> String {
-    match output("tc", arguments) {
-        Err(said) if said.contains("Cannot find device") => String::new(),
-        done => done.unwrap(),
-    }
+/// What `ip` or `tc` print to these lines, by one process. What stands at a device that is gone meanwhile is nothing; all else must
+/// succeed.
+fn at_once(program: &str, lines: &[String]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the state is read by others than those who made it")]
+    let mut child = Command::new(program)
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Less than a pipe holds.
+    child.stdin.take().unwrap().write_all(lines.join("\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_known = |line: &str| line.contains("Cannot find device") || line.starts_with("Command failed -:");
+    assert!(said.lines().all(is_known), "{program} {lines:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What stands in nf_tables; nothing on a kernel without.
