@@ -181,7 +181,7 @@ fn onward() {
     for rate in [rate().to(Flow::all()).into(), rate().from(Flow::all()).into()] {
         for swapped in [false, true] {
             let [slow, rate] = in_order(&scene, swapped, &slow, &rate);
-            let came = scene.client().patient(Duration::from_secs(2)).timed(at(PEER, PORT), 100);
+            let came = scene.client().timed(at(PEER, PORT), 100);
             assert_eq!(came.len(), 100, "none lost");
             let took = came[99] - came[0];
             println!("100 packets in {took:?}, alone {least:?} at least");

@@ -290,7 +290,7 @@ fn ecn(carrier: Carrier) {
     setsockopt(&sender, sockopt::Ipv4Tos, &ECT).unwrap();
     let receiver = scene.peer.inside(|| UdpSocket::bind((PEER, 9)).unwrap());
     setsockopt(&receiver, sockopt::IpRecvTos, &true).unwrap();
-    receiver.set_read_timeout(Some(ms(500))).unwrap();
+    receiver.set_read_timeout(Some(secs(5))).unwrap();
     let loss = Some(LossModel::Random(percent(50.0).into()));
     let netem = Netem { loss, ecn: true, ..Netem::default() };
     let (mut came, mut marked) = (0, 0);

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,8 @@ pub(crate) const PROCESS_BOTH: &[Need] = &[Need::Root, Need::Nft, Need::Tun, Nee
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
+/// That is waited for by looks: one that hangs with the whole machine is one look, and not silence.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Scene {
     pub(crate) chaos: Chaos,
@@ -166,10 +168,10 @@ impl Scene {
         self.target.inside(|| {
             let bind = |address: &str| {
                 let socket = roomy(UdpSocket::bind(address).unwrap());
-                socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                socket.set_read_timeout(Some(LOOK)).unwrap();
                 socket
             };
-            Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0") }
+            Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0"), patience: PATIENCE }
         })
     }
 }
@@ -212,6 +214,7 @@ pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
 pub(crate) struct Client {
     v4: UdpSocket,
     v6: UdpSocket,
+    patience: Duration,
 }
 
 impl Client {
@@ -221,10 +224,20 @@ impl Client {
 
     /// One that waits so long for an echo.
     pub(crate) fn patient(self, patience: Duration) -> Self {
-        for socket in [&self.v4, &self.v6] {
-            socket.set_read_timeout(Some(patience)).unwrap();
+        Self { patience, ..self }
+    }
+
+    /// The length of the next answer; none if none comes.
+    fn hear(&self, socket: &UdpSocket, answer: &mut [u8], patience: Duration) -> Option<usize> {
+        let looks = patience.as_millis().div_ceil(LOOK.as_millis());
+        for _ in 0..looks {
+            match through_signals(|| socket.recv(answer)) {
+                Ok(length) => return Some(length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
         }
-        self
+        None
     }
 
     /// Asserts that a round trip takes this time: never less, and hardly more in one of fifty. What a busy machine adds to the others is
@@ -244,44 +257,36 @@ impl Client {
 
     /// One round trip of a packet that is not lost, however long it takes.
     pub(crate) fn sure(&self, to: SocketAddr) -> Duration {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
-        let time = self.one(to).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        time
+        self.one_within(to, PATIENCE * 10).unwrap()
     }
 
     /// One round trip; none if nothing comes back.
     pub(crate) fn one(&self, to: SocketAddr) -> Option<Duration> {
+        self.one_within(to, self.patience)
+    }
+
+    fn one_within(&self, to: SocketAddr, patience: Duration) -> Option<Duration> {
         let socket = self.socket(to);
         let since = Instant::now();
         let number = since.elapsed().as_nanos() as u64 ^ u64::from(rand());
         socket.send_to(&number.to_ne_bytes(), to).unwrap();
         let mut answer = [0; 2048];
         loop {
-            match through_signals(|| socket.recv(&mut answer)) {
-                Ok(8) if answer[..8] == number.to_ne_bytes() => return Some(since.elapsed()),
-                Ok(_) => {}
-                Err(_) => return None,
+            let length = self.hear(socket, &mut answer, patience)?;
+            if length == 8 && answer[..8] == number.to_ne_bytes() {
+                return Some(since.elapsed());
             }
         }
     }
 
     /// Whether an answer comes within this time.
     pub(crate) fn within(&self, to: SocketAddr, time: Duration) -> bool {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(time)).unwrap();
-        let answered = self.one(to).is_some_and(|took| took < time);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        answered
+        self.one_within(to, time).is_some_and(|took| took < time)
     }
 
     /// Sends so many at once, of which none is to be lost; when each answer came, however long a busy machine stands still.
     pub(crate) fn timed(&self, to: SocketAddr, count: u32) -> Vec<Instant> {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
-        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize, PATIENCE * 10);
         answers.into_iter().map(|(_, when)| when).collect()
     }
 
@@ -292,7 +297,7 @@ impl Client {
 
     /// Sends so many, a little apart; number and time of each answer.
     pub(crate) fn exchange(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<(u32, Instant)> {
-        self.exchange_until(to, count, apart, usize::MAX)
+        self.exchange_until(to, count, apart, usize::MAX, self.patience)
     }
 
     /// The same, until there are enough answers.
@@ -302,6 +307,7 @@ impl Client {
         count: u32,
         apart: Duration,
         enough: usize,
+        patience: Duration,
     ) -> Vec<(u32, Instant)> {
         let socket = self.socket(to);
         let answers = thread::scope(|scope| {
@@ -309,7 +315,7 @@ impl Client {
                 let mut answers = Vec::new();
                 let mut answer = [0; 2048];
                 while answers.len() < enough {
-                    let Ok(length) = through_signals(|| socket.recv(&mut answer)) else { break };
+                    let Some(length) = self.hear(socket, &mut answer, patience) else { break };
                     if length == 500 {
                         let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
                         answers.push((number, Instant::now()));
