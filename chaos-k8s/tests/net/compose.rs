@@ -9,7 +9,7 @@ use chaos_core::{Injection, Percent};
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval, run,
+    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, assert_share, at, run,
 };
 use crate::support::{Need, Test, cycles};
 
@@ -119,15 +119,12 @@ fn joined() {
     let by = |fault: net::NetFault<net::Netem>| scene.begin(fault.carrier(Carrier::Process)).unwrap();
     let copies = by(net::duplicate(percent(100.0)));
     let loss = by(net::loss(percent(30.0)).to(Flow::peer(PEER).unwrap()));
-    let answers = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500));
+    let came = || client.send(at(PEER, PORT), COUNT, Duration::from_micros(500)).len() as f64;
     // Each copy has a throw of its own.
-    let came = answers.len() as f64;
-    println!("{came} of {COUNT} sent twice and lost at 30 %");
-    assert!(interval(2 * COUNT, 0.7).contains(&came), "{came}");
+    assert_share("came of what was sent twice", 2 * COUNT, 0.7, came);
     assert_eq!(client.send(at(OTHER, PORT), 50, ms(1)).len(), 100);
     run(copies.revert()).unwrap();
-    let came = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500)).len() as f64;
-    assert!(interval(COUNT, 0.7).contains(&came), "{came}");
+    assert_share("came", COUNT, 0.7, came);
     run(loss.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }
@@ -222,9 +219,7 @@ fn drop_and_process() {
     // Met once, on its way to this process, and not again on its way back.
     let loss = scene.begin(net::loss(percent(50.0)).to(Flow::peer(OTHER).unwrap())).unwrap();
     assert_eq!(client.one(at(PEER, PORT)), None);
-    let came = client.send(at(OTHER, PORT), 600, ms(1)).len() as f64;
-    println!("{came} of 600 at 50 %");
-    assert!(interval(600, 0.5).contains(&came), "{came}");
+    assert_share("came", 600, 0.5, || client.send(at(OTHER, PORT), 600, ms(1)).len() as f64);
     run(gone.revert()).unwrap();
     client.about(at(PEER, PORT), ms(60));
     run(slow.revert()).unwrap();

@@ -444,6 +444,21 @@ fn output(program: &str, arguments: &str) -> Result<String, String> {
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
 }
 
+/// Asserts that as many of `count` are drawn as `share` says. One draw in a hundred lies outside of its interval by chance: then a
+/// second one decides, and a right share is taken for a wrong one once in ten thousand times.
+pub(crate) fn assert_share(what: &str, count: u32, share: f64, mut draw: impl FnMut() -> f64) {
+    let range = interval(count, share);
+    let draws: Vec<f64> = std::iter::repeat_with(|| {
+        let drawn = draw();
+        println!("{drawn} of {count} {what}, {share} meant");
+        drawn
+    })
+    .take(2)
+    .take_while(|drawn| !range.contains(drawn))
+    .collect();
+    assert!(draws.len() < 2, "{draws:?} of {count} {what}, in {range:?} meant");
+}
+
 /// The bounds of the 99 % interval of a binomial distribution, by its normal approximation and a correction of one.
 pub(crate) fn interval(count: u32, share: f64) -> std::ops::RangeInclusive<f64> {
     let (n, p) = (f64::from(count), share);
