@@ -267,13 +267,21 @@ fn link(carrier: Carrier) {
     let fault = net::delay(ms(20)).and_rate(Bandwidth::kbit(800).unwrap()).carrier(carrier);
     scene.under(fault, || has_its_rate("link", &scene));
     let slots = Netem { slot: Some(Slot::every(ms(60), ms(60)).unwrap()), ..Netem::default() };
-    // Every 2 ms one; what waits for a slot goes in it.
-    let answers = scene
-        .under(net::netem(slots).carrier(carrier), || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
+    let slots = net::netem(slots).carrier(carrier);
+    // On a machine that stands still for a moment a bunch is seen as two.
+    let tries: Vec<_> = (0..3).map(|_| bunches(&scene, slots.clone())).take_while(|fit| !fit).collect();
+    assert!(tries.len() < 3, "three times other bunches than slots of 60 ms make");
+}
+
+/// Sends a packet every 2 ms; whether those that wait for a slot, of which there is one every 60 ms, go together in it.
+fn bunches(scene: &Scene, slots: net::NetFault<Netem>) -> bool {
+    let answers = scene.under(slots, || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
     assert_eq!(answers.len(), 120);
     let bunches = 1 + answers.windows(2).filter(|pair| pair[1].1 - pair[0].1 > ms(20)).count();
-    println!("120 packets over 240 ms in {bunches} bunches");
-    assert!((3..=7).contains(&bunches), "{bunches}");
+    let time = answers[119].1 - answers[0].1;
+    println!("120 packets over {time:?} in {bunches} bunches");
+    let slots = 1 + (time.as_millis() / 60) as usize;
+    bunches >= 3 && bunches.abs_diff(slots) <= 2
 }
 
 /// Half of what would be lost is marked instead, where the sender says that it can be.
