@@ -40,7 +40,9 @@ pub(crate) fn run_if_asked() -> Option<ExitCode> {
         let chaos = Chaos::seeded(1);
         let node = Node::new(&chaos);
         let ledger = Arc::new(Ledger::open(&ledger, node.undos().unwrap()).unwrap());
-        let target = Targets::one(node.namespace_at(namespace).unwrap());
+        let namespace =
+            namespace.parse().map_or_else(|_| node.namespace_at(namespace), |pid| node.namespace_of(pid));
+        let target = Targets::one(namespace.unwrap());
         let radius = BlastRadius::count(1).unwrap();
         let mut step = Step::from(fault.on(target, Mode::ALL));
         if let Ok(lasting) = lasting.parse() {
@@ -59,11 +61,16 @@ pub(crate) struct Injector(Child);
 
 impl Injector {
     pub(crate) fn start(site: &Site, ledger: &Path, lasting: Option<Duration>) -> Self {
+        Self::with(&site.scene.path(), &fault(DnsEffect::NxDomain), ledger, lasting)
+    }
+
+    /// On a namespace by its path, or by the number of a process.
+    pub(crate) fn with(namespace: &str, fault: &DnsFault, ledger: &Path, lasting: Option<Duration>) -> Self {
         let lasting = lasting.map_or("-".to_owned(), |lasting| lasting.as_millis().to_string());
-        let fault = serde_json::to_string(&fault(DnsEffect::NxDomain)).unwrap();
+        let fault = serde_json::to_string(fault).unwrap();
         #[expect(clippy::disallowed_methods, reason = "a process that can be killed")]
         let child = Command::new(std::env::current_exe().unwrap())
-            .args([INJECT, &site.scene.path(), ledger.to_str().unwrap(), &fault, &lasting])
+            .args([INJECT, namespace, ledger.to_str().unwrap(), &fault, &lasting])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

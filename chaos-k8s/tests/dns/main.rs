@@ -11,6 +11,8 @@ mod deaths;
 #[cfg(target_os = "linux")]
 mod effects;
 #[cfg(target_os = "linux")]
+mod others;
+#[cfg(target_os = "linux")]
 mod programs;
 #[cfg(target_os = "linux")]
 #[path = "../net/scene.rs"]
@@ -37,6 +39,7 @@ fn main() -> std::process::ExitCode {
         effects::TESTS,
         unchanged::TESTS,
         programs::TESTS,
+        others::TESTS,
         bad_input::TESTS,
         deaths::TESTS,
         stops::TESTS,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use chaos_core::units::secs;
+use chaos_k8s::node::Namespace;
 use chaos_k8s::node::net::{self, DnsEffect};
 
 use crate::scene::{PEER, PEER6, run, wait_until};
@@ -15,9 +16,28 @@ pub(crate) const TESTS: &[Test] =
     &[("a_process_is_enough_to_find_its_servers", &[Need::Root, Need::Nft], by_process)];
 
 /// A shell in the namespace that sees this file as `/etc/resolv.conf`, and glibc asking DNS for hosts.
-struct Program(Child);
+pub(crate) struct Program(Child);
 
 impl Program {
+    /// One that does nothing, once its resolv.conf is there.
+    pub(crate) fn idle(site: &Site, home: &Path, resolv: &str) -> Self {
+        fs::write(home.join("resolv.conf"), resolv).unwrap();
+        let program = Self::start(site, home, "exec sleep 1000");
+        let there = format!("/proc/{}/root/etc/resolv.conf", program.0.id());
+        wait_until("its resolv.conf", secs(30), || {
+            fs::read_to_string(&there).is_ok_and(|text| text == resolv)
+        });
+        program
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn namespace(&self, site: &Site) -> Namespace {
+        site.scene.node.namespace_of(self.0.id()).unwrap()
+    }
+
     fn start(site: &Site, home: &Path, script: &str) -> Self {
         let (resolv, hosts) = (home.join("resolv.conf"), home.join("nsswitch.conf"));
         fs::write(&hosts, "hosts: dns\n").unwrap();
@@ -55,18 +75,13 @@ impl Drop for Program {
 fn by_process() {
     let site = Site::new();
     let home = tempfile::tempdir().unwrap();
-    fs::write(home.path().join("resolv.conf"), format!("nameserver {PEER}\nnameserver {PEER6}\n")).unwrap();
+    let daemon = Program::idle(&site, home.path(), &format!("nameserver {PEER}\nnameserver {PEER6}\n"));
     let lookup =
         |name: &str| Program::start(&site, home.path(), &format!("exec getent ahostsv4 {name}")).output();
     assert!(lookup("a.example.com").contains("203.0.113.9"), "before");
 
-    let daemon = Program::start(&site, home.path(), "exec sleep 100");
-    let pid = daemon.0.id();
-    let servers = || fs::read_to_string(format!("/proc/{pid}/root/etc/resolv.conf")).unwrap_or_default();
-    wait_until("its resolv.conf", secs(10), || servers().contains(PEER));
-    let namespace = site.scene.node.namespace_of(pid).unwrap();
     let fault = net::dns(DnsEffect::NxDomain).names("*.example.com").unwrap();
-    let injection = site.begin_on(fault, namespace).unwrap();
+    let injection = site.begin_on(fault, daemon.namespace(&site)).unwrap();
     assert_eq!(lookup("a.example.com"), "");
     assert!(lookup("a.example.org").contains("203.0.113.9"), "another name");
     let seen = run(injection.observe()).remove(0).1.unwrap();
@@ -74,15 +89,9 @@ fn by_process() {
     run(injection.revert()).unwrap();
     assert!(lookup("a.example.com").contains("203.0.113.9"), "after");
 
-    fs::write(home.path().join("resolv.conf"), "# no server\nsearch shop.svc\n").unwrap();
-    let empty = Program::start(&site, home.path(), "exec sleep 100");
-    let there = format!("/proc/{}/root/etc/resolv.conf", empty.0.id());
-    wait_until("its resolv.conf", secs(10), || {
-        fs::read_to_string(&there).is_ok_and(|text| text.contains("# no"))
-    });
-    let namespace = site.scene.node.namespace_of(empty.0.id()).unwrap();
+    let empty = Program::idle(&site, home.path(), "# no server\nsearch shop.svc\n");
     let fault = net::dns(DnsEffect::NxDomain).names("*").unwrap();
-    let error = site.begin_on(fault, namespace).unwrap_err();
+    let error = site.begin_on(fault, empty.namespace(&site)).unwrap_err();
     assert!(error.chain().contains("no nameserver"), "{}", error.chain());
     assert_eq!(site.scene.left(), "");
 }

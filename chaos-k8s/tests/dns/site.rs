@@ -51,7 +51,11 @@ impl Site {
 
     /// Does `act` while the fault is in force, which is seen; after it nothing is left.
     pub(crate) fn under<T>(&self, fault: DnsFault, act: impl FnOnce() -> T) -> T {
-        let injection = self.begin(fault).unwrap();
+        self.under_on(fault, self.scene.namespace(), act)
+    }
+
+    pub(crate) fn under_on<T>(&self, fault: DnsFault, namespace: Namespace, act: impl FnOnce() -> T) -> T {
+        let injection = self.begin_on(fault, namespace).unwrap();
         let done = act();
         for (_, seen) in run(injection.observe()) {
             let seen = seen.unwrap();

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use chaos_core::Percent;
 use chaos_core::units::ms;
+use chaos_core::{Injection, Percent};
 use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval, run,
+    KERNEL, OTHER, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, assert_share, at, run,
 };
-use crate::support::{Need, Test};
+use crate::support::{Need, Test, cycles};
 
 const NFT: &[Need] = &[Need::Root, Need::Nft];
 const MIXED: &[Need] = &[Need::Root, Need::Nft, Need::Netem, Need::Tun, Need::Tcx];
@@ -30,13 +30,17 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_duplicating_fault_through_this_process_joins_a_delay", PROCESS, || duplicates(Carrier::Process)),
     ("what_the_kernel_cannot_join_composes_through_this_process", PROCESS, joined),
     ("a_rate_is_shared_by_what_goes_through_this_process_and_what_does_not", PROCESS, shared_with_process),
+    ("what_comes_back_from_this_process_goes_on_by_the_kernel_both_ways", PROCESS_BOTH, onward),
+    ("what_comes_back_from_this_process_goes_on_by_netem_both_ways", MIXED, onward_netem),
     ("a_drop_and_a_delay_through_this_process_compose", PROCESS_BOTH, drop_and_process),
     ("a_rate_is_shared_by_all_that_it_meets", NFT, shared_rate),
     ("a_drop_and_a_rate_compose", NFT, drop_and_rate),
-    ("a_hundred_cycles_of_netem_lose_no_packet", KERNEL, || netem_cycles(Carrier::Kernel)),
-    ("a_hundred_cycles_through_this_process_lose_no_packet", PROCESS_BOTH, || netem_cycles(Carrier::Process)),
+    ("a_hundred_cycles_of_netem_lose_no_packet", KERNEL, || netem_cycles(Carrier::Kernel, 50)),
+    ("a_hundred_cycles_through_this_process_lose_no_packet", PROCESS_BOTH, || {
+        netem_cycles(Carrier::Process, cycles(50));
+    }),
     ("cycles_of_each_effect_through_this_process_lose_no_packet_of_others", PROCESS_BOTH, process_cycles),
-    ("a_hundred_cycles_of_each_other_fault_lose_no_packet_of_others", NFT, cycles),
+    ("a_hundred_cycles_of_each_other_fault_lose_no_packet_of_others", NFT, other_cycles),
 ];
 
 fn percent(value: f64) -> Percent {
@@ -115,15 +119,12 @@ fn joined() {
     let by = |fault: net::NetFault<net::Netem>| scene.begin(fault.carrier(Carrier::Process)).unwrap();
     let copies = by(net::duplicate(percent(100.0)));
     let loss = by(net::loss(percent(30.0)).to(Flow::peer(PEER).unwrap()));
-    let answers = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500));
+    let came = || client.send(at(PEER, PORT), COUNT, Duration::from_micros(500)).len() as f64;
     // Each copy has a throw of its own.
-    let came = answers.len() as f64;
-    println!("{came} of {COUNT} sent twice and lost at 30 %");
-    assert!(interval(2 * COUNT, 0.7).contains(&came), "{came}");
+    assert_share("came of what was sent twice", 2 * COUNT, 0.7, came);
     assert_eq!(client.send(at(OTHER, PORT), 50, ms(1)).len(), 100);
     run(copies.revert()).unwrap();
-    let came = client.send(at(PEER, PORT), COUNT, Duration::from_micros(500)).len() as f64;
-    assert!(interval(COUNT, 0.7).contains(&came), "{came}");
+    assert_share("came", COUNT, 0.7, came);
     run(loss.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }
@@ -157,6 +158,58 @@ fn shared_with_process() {
     }
 }
 
+/// Begins two rules, in this order or in the other.
+fn in_order(scene: &Scene, swapped: bool, first: &NetRule, second: &NetRule) -> [Injection; 2] {
+    let begin = |rule: &NetRule| scene.begin(rule.clone()).unwrap();
+    if swapped {
+        let second = begin(second);
+        [begin(first), second]
+    } else {
+        [begin(first), begin(second)]
+    }
+}
+
+/// On the way out and on the way in: a rate that the kernel holds also for what waited in this process, and the other way round.
+fn onward() {
+    let scene = Scene::new();
+    let slow = net::delay(ms(20)).between(Flow::peer(PEER).unwrap()).carrier(Carrier::Process).into();
+    let rate = || net::bandwidth(Bandwidth::kbit(800).unwrap()).queue(1_000_000);
+    let least = needed(100);
+    for rate in [rate().to(Flow::all()).into(), rate().from(Flow::all()).into()] {
+        for swapped in [false, true] {
+            let [slow, rate] = in_order(&scene, swapped, &slow, &rate);
+            let came = scene.client().timed(at(PEER, PORT), 100);
+            assert_eq!(came.len(), 100, "none lost");
+            let took = came[99] - came[0];
+            println!("100 packets in {took:?}, alone {least:?} at least");
+            assert!(took >= least, "{took:?}");
+            scene.client().about(at(PEER, PORT), ms(40));
+            run(slow.revert()).unwrap();
+            run(rate.revert()).unwrap();
+            assert_eq!(scene.left(), "");
+        }
+    }
+}
+
+fn onward_netem() {
+    let scene = Scene::new();
+    let client = scene.client();
+    let here = net::delay(ms(20)).between(Flow::peer(PEER).unwrap()).carrier(Carrier::Process).into();
+    let kernel = || net::delay(ms(50)).carrier(Carrier::Kernel);
+    for kernel in [kernel().to(Flow::all()).into(), kernel().from(Flow::all()).into()] {
+        for swapped in [false, true] {
+            let [here, kernel] = in_order(&scene, swapped, &here, &kernel);
+            client.about(at(PEER, PORT), ms(20 + 20 + 50));
+            client.about(at(OTHER, PORT), ms(50));
+            run(here.revert()).unwrap();
+            client.about(at(PEER, PORT), ms(50));
+            run(kernel.revert()).unwrap();
+            client.about(at(PEER, PORT), ms(0));
+            assert_eq!(scene.left(), "");
+        }
+    }
+}
+
 fn drop_and_process() {
     let scene = Scene::new();
     let client = scene.client();
@@ -166,9 +219,7 @@ fn drop_and_process() {
     // Met once, on its way to this process, and not again on its way back.
     let loss = scene.begin(net::loss(percent(50.0)).to(Flow::peer(OTHER).unwrap())).unwrap();
     assert_eq!(client.one(at(PEER, PORT)), None);
-    let came = client.send(at(OTHER, PORT), 600, ms(1)).len() as f64;
-    println!("{came} of 600 at 50 %");
-    assert!(interval(600, 0.5).contains(&came), "{came}");
+    assert_share("came", 600, 0.5, || client.send(at(OTHER, PORT), 600, ms(1)).len() as f64);
     run(gone.revert()).unwrap();
     client.about(at(PEER, PORT), ms(60));
     run(slow.revert()).unwrap();
@@ -190,9 +241,14 @@ fn together(scene: &Scene) -> Duration {
     first.last().unwrap().max(second.last().unwrap()).duration_since(begin)
 }
 
-/// What they need at a rate of 800 kbit/s: 200 packets of 542 bytes, less what a burst lets through.
+/// What they need.
 fn least() -> Duration {
-    Duration::from_secs_f64((200.0 * 542.0 - 2.0 * 3_200.0) * 8.0 / 800_000.0 * 0.95)
+    needed(200)
+}
+
+/// What packets of 542 bytes need at a rate of 800 kbit/s, less what a burst lets through.
+fn needed(packets: u32) -> Duration {
+    Duration::from_secs_f64((f64::from(packets) * 542.0 - 2.0 * 3_200.0) * 8.0 / 800_000.0 * 0.95)
 }
 
 pub(crate) fn shared_rate() {
@@ -261,14 +317,15 @@ pub(crate) fn cycle(scene: &Scene, rules: &[NetRule], times: usize, keeps: bool)
     assert!(!keeps || targets.0 == targets.1, "of the target, which only waits");
 }
 
-fn netem_cycles(carrier: Carrier) {
+/// Each of two ways of it so often.
+fn netem_cycles(carrier: Carrier, times: usize) {
     let scene = Scene::new();
     let flow = || Flow::peer(PEER).unwrap();
     let slow = |delay| net::delay(delay).carrier(carrier);
     let steady = scene.begin(slow(ms(5)).to(Flow::peer(PEER6).unwrap())).unwrap();
-    cycle(&scene, &[slow(ms(10)).to(flow()).into(), slow(ms(3)).between(flow()).into()], 50, true);
+    cycle(&scene, &[slow(ms(10)).to(flow()).into(), slow(ms(3)).between(flow()).into()], times, true);
     run(steady.revert()).unwrap();
-    cycle(&scene, &[slow(ms(10)).between(flow()).into()], 50, true);
+    cycle(&scene, &[slow(ms(10)).between(flow()).into()], times, true);
     assert_eq!(scene.left(), "");
 }
 
@@ -284,21 +341,22 @@ fn process_cycles() {
         by(net::corrupt(percent(30.0)).from(flow())).into(),
         by(net::reorder(percent(30.0), ms(4)).to(flow())).into(),
     ];
-    cycle(&scene, &rules, 100, false);
+    cycle(&scene, &rules, cycles(40), false);
     run(steady.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }
 
-fn cycles() {
+fn other_cycles() {
     let scene = Scene::new();
     let flow = || Flow::peer(PEER).unwrap();
-    cycle(&scene, &[net::bandwidth(Bandwidth::mbit(50).unwrap()).between(flow()).into()], 100, true);
+    let times = cycles(100);
+    cycle(&scene, &[net::bandwidth(Bandwidth::mbit(50).unwrap()).between(flow()).into()], times, true);
     for rule in [
         net::drop().between(flow()).into(),
         net::loss(percent(50.0)).to(flow()).into(),
         net::refuse(Refusal::Prohibited).between(flow().port(9).unwrap()).into_rule(),
     ] {
-        cycle(&scene, &[rule], 100, false);
+        cycle(&scene, &[rule], times, false);
     }
     assert_eq!(scene.left(), "");
 }

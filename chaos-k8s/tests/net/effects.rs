@@ -13,7 +13,7 @@ use chaos_k8s::node::net::{
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
 
 use crate::scene::{
-    KERNEL, OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, at, interval,
+    KERNEL, OTHER, OTHER_PORT, OTHER6, PEER, PEER6, PORT, PROCESS, PROCESS_BOTH, Scene, assert_share, at,
 };
 use crate::support::{Need, Test, through_signals};
 
@@ -93,10 +93,10 @@ pub(crate) fn loss(carrier: Carrier) {
     assert_eq!(client.send(at(PEER, PORT), COUNT, pace).len(), COUNT as usize, "without a fault");
     let loss = || net::loss(percent(30.0)).carrier(carrier);
     for fault in [loss().to(Flow::all()), loss().from(Flow::all())] {
-        let answers = scene.under(fault, || client.send(at(PEER, PORT), COUNT, pace));
-        let lost = f64::from(COUNT) - answers.len() as f64;
-        println!("{lost} of {COUNT} lost at 30 %");
-        assert!(interval(COUNT, 0.3).contains(&lost), "{lost}");
+        assert_share("lost", COUNT, 0.3, || {
+            let answers = scene.under(fault.clone(), || client.send(at(PEER, PORT), COUNT, pace));
+            f64::from(COUNT) - answers.len() as f64
+        });
     }
 }
 
@@ -216,21 +216,18 @@ pub(crate) fn damage(carrier: Carrier) {
     let scene = Scene::new();
     let client = scene.client();
     let pace = Duration::from_micros(400);
-    let twice = scene.under(net::duplicate(percent(20.0)).carrier(carrier).to(Flow::all()), || {
-        client.send(at(PEER, PORT), COUNT, pace)
+    assert_share("twice", COUNT, 0.2, || {
+        let twice = net::duplicate(percent(20.0)).carrier(carrier).to(Flow::all());
+        let answers = scene.under(twice, || client.send(at(PEER, PORT), COUNT, pace));
+        answers.len() as f64 - f64::from(COUNT)
     });
-    let more = twice.len() as f64 - f64::from(COUNT);
-    println!("{more} of {COUNT} twice at 20 %");
-    assert!(interval(COUNT, 0.2).contains(&more), "{more}");
 
     // One wrong bit: the checksum finds it, and the packet is lost.
-    let spoiled = scene
-        .under(net::corrupt(percent(10.0)).carrier(carrier).to(Flow::peer(PEER).unwrap()), || {
-            client.send(at(PEER, PORT), COUNT, pace)
-        });
-    let lost = f64::from(COUNT) - spoiled.len() as f64;
-    println!("{lost} of {COUNT} spoiled at 10 %");
-    assert!(interval(COUNT, 0.1).contains(&lost), "{lost}");
+    assert_share("spoiled", COUNT, 0.1, || {
+        let spoiled = net::corrupt(percent(10.0)).carrier(carrier).to(Flow::peer(PEER).unwrap());
+        let answers = scene.under(spoiled, || client.send(at(PEER, PORT), COUNT, pace));
+        f64::from(COUNT) - answers.len() as f64
+    });
 
     let mixed = scene.under(net::reorder(percent(25.0), ms(20)).carrier(carrier).to(Flow::all()), || {
         client.send(at(PEER, PORT), COUNT, pace)
@@ -270,13 +267,21 @@ fn link(carrier: Carrier) {
     let fault = net::delay(ms(20)).and_rate(Bandwidth::kbit(800).unwrap()).carrier(carrier);
     scene.under(fault, || has_its_rate("link", &scene));
     let slots = Netem { slot: Some(Slot::every(ms(60), ms(60)).unwrap()), ..Netem::default() };
-    // Every 2 ms one; what waits for a slot goes in it.
-    let answers = scene
-        .under(net::netem(slots).carrier(carrier), || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
+    let slots = net::netem(slots).carrier(carrier);
+    // On a machine that stands still for a moment a bunch is seen as two.
+    let tries: Vec<_> = (0..3).map(|_| bunches(&scene, slots.clone())).take_while(|fit| !fit).collect();
+    assert!(tries.len() < 3, "three times other bunches than slots of 60 ms make");
+}
+
+/// Sends a packet every 2 ms; whether those that wait for a slot, of which there is one every 60 ms, go together in it.
+fn bunches(scene: &Scene, slots: net::NetFault<Netem>) -> bool {
+    let answers = scene.under(slots, || scene.client().exchange(at(PEER, PORT), 120, ms(2)));
     assert_eq!(answers.len(), 120);
     let bunches = 1 + answers.windows(2).filter(|pair| pair[1].1 - pair[0].1 > ms(20)).count();
-    println!("120 packets over 240 ms in {bunches} bunches");
-    assert!((3..=7).contains(&bunches), "{bunches}");
+    let time = answers[119].1 - answers[0].1;
+    println!("120 packets over {time:?} in {bunches} bunches");
+    let slots = 1 + (time.as_millis() / 60) as usize;
+    bunches >= 3 && bunches.abs_diff(slots) <= 2
 }
 
 /// Half of what would be lost is marked instead, where the sender says that it can be.
@@ -290,21 +295,19 @@ fn ecn(carrier: Carrier) {
     setsockopt(&sender, sockopt::Ipv4Tos, &ECT).unwrap();
     let receiver = scene.peer.inside(|| UdpSocket::bind((PEER, 9)).unwrap());
     setsockopt(&receiver, sockopt::IpRecvTos, &true).unwrap();
-    receiver.set_read_timeout(Some(ms(500))).unwrap();
+    receiver.set_read_timeout(Some(secs(5))).unwrap();
     let loss = Some(LossModel::Random(percent(50.0).into()));
     let netem = Netem { loss, ecn: true, ..Netem::default() };
-    let (mut came, mut marked) = (0, 0);
-    scene.under(net::netem(netem).carrier(carrier), || {
+    let draw = || {
+        let mut marked = 0;
         for _ in 0..COUNT {
             sender.send_to(b"ecn", (PEER, 9)).unwrap();
-            let Some(class) = class_of_next(&receiver) else { break };
-            came += 1;
+            let class = class_of_next(&receiver).expect("none is lost");
             marked += u32::from(class & CE == CE);
         }
-    });
-    println!("{marked} of {came} marked at 50 %");
-    assert_eq!(came, COUNT, "none lost");
-    assert!(interval(COUNT, 0.5).contains(&f64::from(marked)), "{marked}");
+        f64::from(marked)
+    };
+    scene.under(net::netem(netem).carrier(carrier), || assert_share("marked", COUNT, 0.5, draw));
 }
 
 /// The type of service of the next packet; none if none comes.

@@ -38,12 +38,13 @@ fn main() -> std::process::ExitCode {
         return code;
     }
     support::run(&[
+        // The longest, beside which the others run.
+        foreign::TESTS,
         refusals::TESTS,
         effects::TESTS,
         compose::TESTS,
         changes::TESTS,
         custom::TESTS,
-        foreign::TESTS,
         filters::TESTS,
         guarded::TESTS,
         deaths::TESTS,

@@ -2,8 +2,9 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -33,6 +34,8 @@ pub(crate) const PROCESS_BOTH: &[Need] = &[Need::Root, Need::Nft, Need::Tun, Nee
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(700);
+/// That is waited for by looks: one that hangs with the whole machine is one look, and not silence.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) struct Scene {
     pub(crate) chaos: Chaos,
@@ -62,22 +65,25 @@ impl Scene {
             scene.peer.path().file_name().unwrap().to_str().unwrap()
         );
         scene.target.inside(|| {
-            ip(&format!("link add va type veth peer name vb netns {there}"));
-            ip("addr add 10.77.0.1/24 dev va");
-            ip("addr add fd77::1/64 dev va nodad");
-            ip("link set va up");
+            // Unlike the other's number: of two with one, the kernel says up to a second late that they are up
+            // (`linkwatch_urgent_event` in net/core/link_watch.c).
+            let lines = [
+                format!("link add va index 101 type veth peer name vb netns {there}"),
+                "addr add 10.77.0.1/24 dev va".to_owned(),
+                "addr add fd77::1/64 dev va nodad".to_owned(),
+                "link set va up".to_owned(),
+            ];
+            at_once("ip", &lines);
         });
         scene.peer.inside(|| {
-            for address in [
-                format!("{PEER}/24"),
-                format!("{OTHER}/24"),
-                format!("{PEER6}/64 nodad"),
-                format!("{OTHER6}/64 nodad"),
-            ] {
-                let (address, more) = address.split_once(' ').unwrap_or((&address, ""));
-                ip(&format!("addr add {address} dev vb {more}"));
-            }
-            ip("link set vb up");
+            let lines = [
+                format!("addr add {PEER}/24 dev vb"),
+                format!("addr add {OTHER}/24 dev vb"),
+                format!("addr add {PEER6}/64 dev vb nodad"),
+                format!("addr add {OTHER6}/64 dev vb nodad"),
+                "link set vb up".to_owned(),
+            ];
+            at_once("ip", &lines);
             for address in [PEER, OTHER, PEER6, OTHER6] {
                 for port in [PORT, OTHER_PORT] {
                     echo(at(address, port));
@@ -149,15 +155,12 @@ impl Scene {
                 .filter(|line| !line.starts_with(' '))
                 .filter_map(|line| Some(line.split(": ").nth(1)?.split('@').next()?.to_owned()))
                 .collect();
-            let mut state = devices + &read("tc", "qdisc show") + &ruleset();
+            let mut lines = vec!["qdisc show".to_owned()];
             for name in names {
-                state += &of_device(&format!("class show dev {name}"));
-                state += &of_device(&format!("filter show dev {name}"));
-                for parent in ["ingress", "egress"] {
-                    state += &of_device(&format!("filter show dev {name} {parent}"));
-                }
+                lines.push(format!("class show dev {name}"));
+                lines.extend(["", "ingress", "egress"].map(|from| format!("filter show dev {name} {from}")));
             }
-            without_statistics(&state)
+            without_statistics(&(devices + &at_once("tc", &lines) + &ruleset()))
         })
     }
 
@@ -165,10 +168,10 @@ impl Scene {
         self.target.inside(|| {
             let bind = |address: &str| {
                 let socket = roomy(UdpSocket::bind(address).unwrap());
-                socket.set_read_timeout(Some(PATIENCE)).unwrap();
+                socket.set_read_timeout(Some(LOOK)).unwrap();
                 socket
             };
-            Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0") }
+            Client { v4: bind("0.0.0.0:0"), v6: bind("[::]:0"), patience: PATIENCE }
         })
     }
 }
@@ -211,6 +214,7 @@ pub(crate) fn at(address: &str, port: u16) -> SocketAddr {
 pub(crate) struct Client {
     v4: UdpSocket,
     v6: UdpSocket,
+    patience: Duration,
 }
 
 impl Client {
@@ -220,10 +224,20 @@ impl Client {
 
     /// One that waits so long for an echo.
     pub(crate) fn patient(self, patience: Duration) -> Self {
-        for socket in [&self.v4, &self.v6] {
-            socket.set_read_timeout(Some(patience)).unwrap();
+        Self { patience, ..self }
+    }
+
+    /// The length of the next answer; none if none comes.
+    fn hear(&self, socket: &UdpSocket, answer: &mut [u8], patience: Duration) -> Option<usize> {
+        let looks = patience.as_millis().div_ceil(LOOK.as_millis());
+        for _ in 0..looks {
+            match through_signals(|| socket.recv(answer)) {
+                Ok(length) => return Some(length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
         }
-        self
+        None
     }
 
     /// Asserts that a round trip takes this time: never less, and hardly more in one of fifty. What a busy machine adds to the others is
@@ -243,44 +257,36 @@ impl Client {
 
     /// One round trip of a packet that is not lost, however long it takes.
     pub(crate) fn sure(&self, to: SocketAddr) -> Duration {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
-        let time = self.one(to).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        time
+        self.one_within(to, PATIENCE * 10).unwrap()
     }
 
     /// One round trip; none if nothing comes back.
     pub(crate) fn one(&self, to: SocketAddr) -> Option<Duration> {
+        self.one_within(to, self.patience)
+    }
+
+    fn one_within(&self, to: SocketAddr, patience: Duration) -> Option<Duration> {
         let socket = self.socket(to);
         let since = Instant::now();
         let number = since.elapsed().as_nanos() as u64 ^ u64::from(rand());
         socket.send_to(&number.to_ne_bytes(), to).unwrap();
         let mut answer = [0; 2048];
         loop {
-            match through_signals(|| socket.recv(&mut answer)) {
-                Ok(8) if answer[..8] == number.to_ne_bytes() => return Some(since.elapsed()),
-                Ok(_) => {}
-                Err(_) => return None,
+            let length = self.hear(socket, &mut answer, patience)?;
+            if length == 8 && answer[..8] == number.to_ne_bytes() {
+                return Some(since.elapsed());
             }
         }
     }
 
     /// Whether an answer comes within this time.
     pub(crate) fn within(&self, to: SocketAddr, time: Duration) -> bool {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(time)).unwrap();
-        let answered = self.one(to).is_some_and(|took| took < time);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        answered
+        self.one_within(to, time).is_some_and(|took| took < time)
     }
 
     /// Sends so many at once, of which none is to be lost; when each answer came, however long a busy machine stands still.
     pub(crate) fn timed(&self, to: SocketAddr, count: u32) -> Vec<Instant> {
-        let socket = self.socket(to);
-        socket.set_read_timeout(Some(PATIENCE * 10)).unwrap();
-        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize);
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let answers = self.exchange_until(to, count, Duration::ZERO, count as usize, PATIENCE * 10);
         answers.into_iter().map(|(_, when)| when).collect()
     }
 
@@ -291,7 +297,7 @@ impl Client {
 
     /// Sends so many, a little apart; number and time of each answer.
     pub(crate) fn exchange(&self, to: SocketAddr, count: u32, apart: Duration) -> Vec<(u32, Instant)> {
-        self.exchange_until(to, count, apart, usize::MAX)
+        self.exchange_until(to, count, apart, usize::MAX, self.patience)
     }
 
     /// The same, until there are enough answers.
@@ -301,6 +307,7 @@ impl Client {
         count: u32,
         apart: Duration,
         enough: usize,
+        patience: Duration,
     ) -> Vec<(u32, Instant)> {
         let socket = self.socket(to);
         let answers = thread::scope(|scope| {
@@ -308,7 +315,7 @@ impl Client {
                 let mut answers = Vec::new();
                 let mut answer = [0; 2048];
                 while answers.len() < enough {
-                    let Ok(length) = through_signals(|| socket.recv(&mut answer)) else { break };
+                    let Some(length) = self.hear(socket, &mut answer, patience) else { break };
                     if length == 500 {
                         let number = u32::from_ne_bytes(answer[..4].try_into().unwrap());
                         answers.push((number, Instant::now()));
@@ -395,12 +402,24 @@ pub(crate) fn ip(arguments: &str) {
     read("ip", arguments);
 }
 
-/// What stands at a device; nothing at one that is gone meanwhile.
-fn of_device(arguments: &str) -> String {
-    match output("tc", arguments) {
-        Err(said) if said.contains("Cannot find device") => String::new(),
-        done => done.unwrap(),
-    }
+/// What `ip` or `tc` print to these lines, by one process. What stands at a device that is gone meanwhile is nothing; all else must
+/// succeed.
+fn at_once(program: &str, lines: &[String]) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the state is read by others than those who made it")]
+    let mut child = Command::new(program)
+        .args(["-force", "-batch", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Less than a pipe holds.
+    child.stdin.take().unwrap().write_all(lines.join("\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let is_known = |line: &str| line.contains("Cannot find device") || line.starts_with("Command failed -:");
+    assert!(said.lines().all(is_known), "{program} {lines:?}: {said}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What stands in nf_tables; nothing on a kernel without.
@@ -423,6 +442,21 @@ fn output(program: &str, arguments: &str) -> Result<String, String> {
     let output = Command::new(program).args(arguments.split_whitespace()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+}
+
+/// Asserts that as many of `count` are drawn as `share` says. One draw in a hundred lies outside of its interval by chance: then a
+/// second one decides, and a right share is taken for a wrong one once in ten thousand times.
+pub(crate) fn assert_share(what: &str, count: u32, share: f64, mut draw: impl FnMut() -> f64) {
+    let range = interval(count, share);
+    let draws: Vec<f64> = std::iter::repeat_with(|| {
+        let drawn = draw();
+        println!("{drawn} of {count} {what}, {share} meant");
+        drawn
+    })
+    .take(2)
+    .take_while(|drawn| !range.contains(drawn))
+    .collect();
+    assert!(draws.len() < 2, "{draws:?} of {count} {what}, in {range:?} meant");
 }
 
 /// The bounds of the 99 % interval of a binomial distribution, by its normal approximation and a correction of one.

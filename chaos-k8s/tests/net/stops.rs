@@ -155,7 +155,7 @@ fn forgotten() {
     assert!(client.one(at(PEER, PORT)).is_none());
     assert!(!run(forgotten.observe()).remove(0).1.unwrap().is_in_force());
     run(next.revert()).unwrap();
-    assert!(echoes(&client));
+    client.sure(at(PEER, PORT));
     run(forgotten.revert()).unwrap();
     assert_eq!(scene.left(), "");
 }

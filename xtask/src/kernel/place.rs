@@ -9,8 +9,13 @@ use super::program::Program;
 use crate::Result;
 use crate::cargo::{capture, command, root};
 
-/// What must run in a guest, whose kernel and root are ours whatever this machine is.
-const GUEST_REQUIRES: &str = "root,nft,netem,filters,tun,cgroup2,ptrace";
+/// What must run in a guest, whose kernel and root are ours whatever this machine is. Under User-Mode Linux, and on Debian's kernels,
+/// of which some are before tcx.
+const UML_REQUIRES: &str = "root,nft,netem,filters,tun,tcx,cgroup2,ptrace";
+const DEBIAN_REQUIRES: &str = "root,nft,netem,filters,tun,cgroup2,ptrace";
+
+/// Where this machine's kernel must run these, what is done a hundred times there is done ten times in a guest.
+const DONE_HERE: [&str; 4] = ["root", "nft", "tun", "tcx"];
 
 /// How long a program may take, once its kernel is up.
 const BOUND: Duration = Duration::from_secs(20 * 60);
@@ -57,10 +62,10 @@ impl Place {
         self
     }
 
-    fn guest(name: String, script: &str, more: &[&str], bound: Duration) -> Self {
+    fn guest(name: String, script: &str, more: &[&str], requires: &'static str, bound: Duration) -> Self {
         let words = ["--ro"].iter().chain(more).map(OsString::from);
         let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
-        Self { name, runner, environment: vec![("CHAOS_REQUIRE", GUEST_REQUIRES)], only: &[], bound }
+        Self { name, runner, environment: vec![("CHAOS_REQUIRE", requires)], only: &[], bound }
     }
 
     /// Runs a program to its end, shows what it prints, and says what came of it.
@@ -86,7 +91,12 @@ pub fn uml() -> Result<Option<Place>> {
     eprintln!("> testbed/kernel/run --ro uname -r (the first time its kernel is built, some minutes)");
     let release = capture(command(testbed("run")).args(["--ro", "uname", "-r"]));
     let place = |release: String| {
-        Place::guest(format!("User-Mode Linux ({})", release.trim()), "run", &["--rw", "/tmp"], BOUND)
+        let name = format!("User-Mode Linux ({})", release.trim());
+        let mut place = Place::guest(name, "run", &["--rw", "/tmp"], UML_REQUIRES, BOUND);
+        if DONE_HERE.into_iter().all(is_demanded) {
+            place.environment.push(("CHAOS_BRIEF", "1"));
+        }
+        place
     };
     or_not_run("User-Mode Linux", "uml", release.map(place))
 }
@@ -115,7 +125,8 @@ pub fn debian() -> Result<Vec<Place>> {
         let release =
             std::fs::read_to_string(PathBuf::from(folder.trim()).join("version")).unwrap_or_default();
         let name = format!("Debian {suite} ({})", release.trim());
-        let place = Place::guest(name, "run-qemu", &["--kernel", folder.trim()], EMULATED_BOUND);
+        let more = ["--kernel", folder.trim()];
+        let place = Place::guest(name, "run-qemu", &more, DEBIAN_REQUIRES, EMULATED_BOUND);
         // Before Linux 5.12 no table is owned, and most programs need one.
         let is_old = suite == "bullseye";
         Ok(Place { only: if is_old { WITHOUT_PIECES } else { &[] }, ..place })
@@ -128,14 +139,15 @@ fn testbed(script: &str) -> PathBuf {
     root().join("testbed/kernel").join(script)
 }
 
+fn is_demanded(demand: &str) -> bool {
+    std::env::var("CHAOS_REQUIRE").unwrap_or_default().split(',').any(|what| what.trim() == demand)
+}
+
 /// What is there; none, said, where it is not, unless `CHAOS_REQUIRE` demands it.
 pub fn or_not_run<T>(name: &str, demand: &str, found: Result<T>) -> Result<Option<T>> {
-    let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
     match found {
         Ok(found) => Ok(Some(found)),
-        Err(error) if demanded.split(',').any(|what| what.trim() == demand) => {
-            Err(format!("{name}, which CHAOS_REQUIRE demands: {error}"))
-        }
+        Err(error) if is_demanded(demand) => Err(format!("{name}, which CHAOS_REQUIRE demands: {error}")),
         Err(error) => {
             // What the scripts of the testbed say themselves, before a guest's last words.
             let said = error.lines().find(|line| line.starts_with("testbed/")).or(error.lines().last());

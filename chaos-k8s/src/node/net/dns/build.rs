@@ -16,6 +16,7 @@ pub fn dns(effect: DnsEffect) -> DnsFault {
         types: Vec::new(),
         probability: Probability::ONE,
         servers: Vec::new(),
+        known_servers_only: false,
     }
 }
 
@@ -32,6 +33,8 @@ pub struct DnsFault {
     pub(super) probability: Probability,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) servers: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) known_servers_only: bool,
 }
 
 fn certain() -> Probability {
@@ -67,9 +70,16 @@ impl DnsFault {
         Ok(self)
     }
 
-    /// What is asked of this server, instead of those in the target's `/etc/resolv.conf`; several add up.
+    /// What is asked of this server, and of no other but those that are named so too.
     pub fn server(mut self, address: IpAddr) -> Self {
         self.servers.push(address);
+        self
+    }
+
+    /// What is asked of the servers in the target's `/etc/resolv.conf`, and of no other. Without it, and without
+    /// [servers](Self::server) that are named, what is asked of others counts too: of 8.8.8.8, by a program that has that of its own.
+    pub fn known_servers_only(mut self) -> Self {
+        self.known_servers_only = true;
         self
     }
 
@@ -154,5 +164,9 @@ mod tests {
         assert_eq!(text, r#"{"effect":"serv-fail","names":["*.svc"],"types":["A"],"probability":0.25}"#);
         assert_eq!(serde_json::from_str::<DnsFault>(&text).unwrap(), fault);
         assert!(serde_json::from_str::<DnsFault>(r#"{"effect":"serv-fail","names":["a b"]}"#).is_err());
+        let narrow = dns(DnsEffect::Refused).names("*").unwrap().known_servers_only();
+        let text = serde_json::to_string(&narrow).unwrap();
+        assert_eq!(text, r#"{"effect":"refused","names":["*"],"known-servers-only":true}"#);
+        assert_eq!(serde_json::from_str::<DnsFault>(&text).unwrap(), narrow);
     }
 }

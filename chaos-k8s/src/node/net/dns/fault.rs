@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target};
 
 use super::resolver::Rule;
+use super::servers::Asked;
 use super::{DnsFault, DnsUndo, servers, table};
 use crate::node::net::kernel::{Family, Kernel};
-use crate::node::{Namespace, Node};
+use crate::node::{Namespace, Node, netns};
 
 impl Fault for DnsFault {
     type Target = Namespace;
@@ -27,21 +28,26 @@ impl Fault for DnsFault {
         let node = target.node();
         node.chaos().clock().require_real("a DNS fault")?;
         let servers = self.servers_of(target)?;
-        let namespace = target.clone();
-        node.net().run(move || look(&namespace)).await?;
-        let asked: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let (namespace, of_namespace) = (target.clone(), servers.clone());
+        let is_wide = self.servers.is_empty() && !self.known_servers_only;
+        let here = node.net().run(move || look(&namespace, of_namespace, is_wide)).await?;
+        let asked = Asked { servers, others: is_wide && here.is_empty() };
+        let why = match here.first().filter(|_| is_wide) {
+            Some(here) => format!(" ({here} is on the target's own machine and asks them itself)"),
+            None => String::new(),
+        };
+        let alone = if asked.others { "servers on the target's own machine" } else { "other servers" };
         let change = format!(
-            "{}: {self}, asked of {} over UDP and TCP; other servers and TCP connections that are open are left alone",
+            "{}: {self}, asked of {asked} over UDP and TCP; {alone}{why} and TCP connections that are open are left alone",
             target.name(),
-            asked.join(" ")
         );
-        let undo = DnsUndo::new(target, node.dns().fresh_rule(), servers);
+        let undo = DnsUndo::new(target, node.dns().fresh_rule(), asked);
         Ok(Plan::reversible(change, undo).owned_by(Owner::Kernel))
     }
 
     async fn inject(&self, target: &Approved<Namespace>, undo: &DnsUndo) -> Result<()> {
         let node = target.node();
-        let rule = Rule::new(undo.rule(), self.clone(), undo.servers().to_vec(), node.chaos().dice());
+        let rule = Rule::new(undo.rule(), self.clone(), undo.asked(), node.chaos().dice());
         rule.last(target.lasting());
         node.dns().add(target, Arc::new(rule)).await
     }
@@ -71,8 +77,8 @@ impl DnsFault {
     }
 }
 
-/// Refuses where the fault could not act. Touches nothing.
-fn look(namespace: &Namespace) -> Result<()> {
+/// Refuses where the fault could not act, and says which of the servers are on the target's own machine. Touches nothing.
+fn look(namespace: &Namespace, mut servers: Vec<IpAddr>, is_wide: bool) -> Result<Vec<IpAddr>> {
     let mut kernel = Kernel::of(namespace.file())?;
     let has_loopback = kernel.links()?.iter().any(|link| link.is_loopback && link.is_up);
     if !has_loopback {
@@ -85,11 +91,16 @@ fn look(namespace: &Namespace) -> Result<()> {
         .tables(Family::Inet)?
         .into_iter()
         .find(|table| table::is_ours(&table.name) && table.name != own.name());
-    match other {
-        None => table::try_out(),
-        Some(table) => Err(Error::refused(format!(
+    if let Some(table) = other {
+        return Err(Error::refused(format!(
             "another run, {}, already leads DNS queries aside there: end it, or let it make this fault too",
             table.name
-        ))),
+        )));
     }
+    let here = netns::inside(namespace.file(), || {
+        servers.retain(|server| servers::is_here(*server));
+        Ok(servers)
+    })?;
+    table::try_out(is_wide && here.is_empty())?;
+    Ok(here)
 }

@@ -1,17 +1,53 @@
 //! Which DNS servers the programs of a namespace ask: resolv.conf(5).
 
+use std::fmt;
 use std::fs;
-use std::net::{IpAddr, Ipv6Addr};
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use chaos_core::{Error, Result};
 
+use super::table::{IpFamily, PORT};
 use crate::node::Namespace;
 use crate::node::namespace::Origin;
 
 /// Where `ip netns` puts the configuration of a named namespace (ip-netns(8)), and where the names are.
 const OF_NAMED: &str = "/etc/netns";
 const NAMED: [&str; 2] = ["/run/netns", "/var/run/netns"];
+
+/// Which servers a fault is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) servers: Vec<IpAddr>,
+    /// And all others that are on other machines.
+    pub(super) others: bool,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
+        f.write_str(&servers.join(" "))?;
+        if self.others { f.write_str(" and of all other servers") } else { Ok(()) }
+    }
+}
+
+/// Whether an address is this machine's, in the calling thread's namespace: it is asked from itself.
+pub(super) fn is_here(address: IpAddr) -> bool {
+    address.is_loopback() || asked_from(address).is_ok_and(|from| from == address)
+}
+
+/// Whether the calling thread's namespace has a way to this address, to another machine.
+pub(super) fn is_elsewhere(address: IpAddr) -> bool {
+    !address.is_loopback() && asked_from(address).is_ok_and(|from| from != address)
+}
+
+/// Where packets to this address come from. None is sent.
+fn asked_from(address: IpAddr) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind((IpFamily::of(address).any(), 0))?;
+    socket.connect((address, PORT))?;
+    Ok(socket.local_addr()?.ip())
+}
 
 /// The servers in the `resolv.conf` of the namespace's programs that can be led aside, in its order.
 ///

@@ -1,16 +1,20 @@
 //! The table that leads queries to the resolver and its answers back.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+mod others;
+
+use std::net::IpAddr;
 use std::time::Duration;
 
 use chaos_core::ledger::RunId;
 use chaos_core::{Error, Result};
 use nix::libc;
 
-use crate::node::net::kernel::expr::{End, Field, Header, Meta, Op};
+use crate::node::net::kernel::expr::{End, Field, Header, Meta, Op, Reg};
 use crate::node::net::kernel::{Batch, Data, Expr, Family, Hook, Kernel, Purpose, Set, Table, Verdict};
 use crate::node::net::plan::chain;
 use crate::node::netns;
+
+pub(super) use others::{IpFamily, Others};
 
 /// How the names of these tables begin.
 const NAME: &str = "chaos-dns-";
@@ -32,6 +36,7 @@ const BEFORE_NAT: i32 = -110;
 const ASK: &str = "ask";
 const ANSWER: &str = "answer";
 const CONNECT: &str = "connect";
+const GUARD: &str = "guard";
 
 /// The set whose one key says that the resolver lives, and what the key is.
 const LIVES: &str = "lives";
@@ -47,10 +52,7 @@ pub(super) struct Way {
 
 /// The address of the resolver that queries to this server are led to. Only this machine reaches it.
 pub(super) fn own_address(server: IpAddr) -> IpAddr {
-    match server {
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    }
+    IpFamily::of(server).loopback()
 }
 
 pub(super) fn of(run: &RunId) -> Result<Table> {
@@ -77,20 +79,40 @@ pub(super) fn make(kernel: &mut Kernel, table: &Table) -> Result<()> {
     ] {
         batch.chain_of(purpose, table, name, Some((&Hook::Output, priority)))?;
     }
+    batch.chain(table, GUARD, Some((&Hook::Input, AFTER_CONNECTIONS)))?;
     kernel.commit(batch)
 }
 
-/// Leads aside what is for these servers, and nothing else, while [`live`] is said. Answers find their way back from the servers
-/// of `known` too, which has them.
-pub(super) fn lead(kernel: &mut Kernel, table: &Table, ways: &[Way], known: &[Way]) -> Result<()> {
+/// What leads to the resolver.
+#[derive(Debug, Default)]
+pub(super) struct Ways {
+    /// From these servers.
+    pub(super) ways: Vec<Way>,
+    /// From all servers that are on other machines.
+    pub(super) others: Vec<Others>,
+}
+
+/// Leads aside what `asked` says, and nothing else, while [`live`] is said. Answers find their way back to all of `known` too,
+/// which has them.
+pub(super) fn lead(kernel: &mut Kernel, table: &Table, asked: &Ways, known: &Ways) -> Result<()> {
     let mut batch = Batch::new();
-    batch.flush(table, ASK)?.flush(table, ANSWER)?.flush(table, CONNECT)?;
+    for name in [ASK, ANSWER, CONNECT, GUARD] {
+        batch.flush(table, name)?;
+    }
+    // The resolver's answers have its mark too.
+    for others in &known.others {
+        batch.rule(table, ASK, &others::answer(*others))?.rule(table, GUARD, &others::guard(*others))?;
+    }
     batch.rule(table, ASK, &own())?.rule(table, CONNECT, &own())?;
-    for way in ways {
+    for way in &asked.ways {
         batch.rule(table, ASK, &ask(*way))?.rule(table, CONNECT, &connect(*way))?;
     }
-    for way in known {
+    for way in &known.ways {
         batch.rule(table, ANSWER, &answer(*way))?;
+    }
+    // What a rule before led aside is not at the port of DNS any more.
+    for others in &asked.others {
+        batch.rule(table, ASK, &others::ask(*others))?.rule(table, CONNECT, &others::connect(*others))?;
     }
     kernel.commit(batch)
 }
@@ -112,20 +134,29 @@ pub(super) fn live(kernel: &mut Kernel, table: &Table, time: Duration, was_said:
 
 /// Whether this kernel can do all that: tried in a namespace that is thrown away. Without the right to make one nothing is
 /// known, and nothing is refused beforehand.
-pub(super) fn try_out() -> Result<()> {
+pub(super) fn try_out(others: bool) -> Result<()> {
     let tried = netns::aside(|| {
         let (mut kernel, table) = (Kernel::here()?, Table::new(Family::Inet, "chaos-dns-trial")?);
         make(&mut kernel, &table)?;
-        for server in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()] {
-            let way = Way { server, udp: 1, tcp: 1 };
-            lead(&mut kernel, &table, &[way], &[way])?;
+        for family in [IpFamily::V4, IpFamily::V6] {
+            let way = Way { server: family.loopback(), udp: 1, tcp: 1 };
+            let ways = Ways {
+                ways: vec![way],
+                others: others.then_some(Others { family, udp: 1, tcp: 1 }).into_iter().collect(),
+            };
+            lead(&mut kernel, &table, &ways, &ways)?;
         }
         live(&mut kernel, &table, Duration::from_secs(1), false)
     });
     tried.map(drop).map_err(|source| {
-        Error::refused(
-            "a DNS fault needs nf_tables with owned tables, sets with times, chains for routes and NAT, and redirects",
-        )
+        let more = if others {
+            "; for servers that are not known also notrack and reject (or narrow it to the known servers)"
+        } else {
+            ""
+        };
+        Error::refused(format!(
+            "a DNS fault needs nf_tables with owned tables, sets with times, chains for routes and NAT, and redirects{more}"
+        ))
         .with_source(source)
     })
 }
@@ -138,66 +169,72 @@ pub(super) fn delete(kernel: &mut Kernel, table: &Table) -> Result<()> {
 
 fn ask(way: Way) -> Vec<Expr> {
     let (to, port) = (field(way.server, End::Destination), Field::UdpPort(End::Destination));
-    let mut steps = family(way.server);
-    steps.extend([to.load(), equal(bytes(way.server))]);
-    steps.extend(protocol(libc::IPPROTO_UDP));
-    steps.extend([port.load(), equal(PORT.to_be_bytes().to_vec())]);
+    let mut steps = family(way.server.is_ipv4()).to_vec();
+    steps.extend([to.load(), equal(address(way.server))]);
+    steps.extend(ask_port(libc::IPPROTO_UDP));
     steps.extend(while_it_lives());
     steps.extend([
         Expr::Counter,
-        Expr::LoadBytes(way.udp.to_be_bytes().to_vec()),
-        Expr::SetPayload(port),
-        Expr::LoadBytes(bytes(own_address(way.server))),
-        Expr::SetPayload(to),
+        Expr::LoadBytes(bytes(way.udp)),
+        Expr::SetField(port, Reg::A),
+        Expr::LoadBytes(address(own_address(way.server))),
+        Expr::SetField(to, Reg::A),
     ]);
     steps
 }
 
 fn answer(way: Way) -> Vec<Expr> {
     let (from, port) = (field(way.server, End::Source), Field::UdpPort(End::Source));
-    let mut steps = family(way.server);
-    steps.extend([from.load(), equal(bytes(own_address(way.server)))]);
+    let mut steps = family(way.server.is_ipv4()).to_vec();
+    steps.extend([from.load(), equal(address(own_address(way.server)))]);
     steps.extend(protocol(libc::IPPROTO_UDP));
     steps.extend([
         port.load(),
-        equal(way.udp.to_be_bytes().to_vec()),
-        Expr::LoadBytes(PORT.to_be_bytes().to_vec()),
-        Expr::SetPayload(port),
-        Expr::LoadBytes(bytes(way.server)),
-        Expr::SetPayload(from),
+        equal(bytes(way.udp)),
+        Expr::LoadBytes(bytes(PORT)),
+        Expr::SetField(port, Reg::A),
+        Expr::LoadBytes(address(way.server)),
+        Expr::SetField(from, Reg::A),
     ]);
     steps
 }
 
-/// Only what opens a connection: the kernel takes packets of one that runs for the first of a new one, and NAT would break it.
 fn connect(way: Way) -> Vec<Expr> {
+    let mut steps = family(way.server.is_ipv4()).to_vec();
+    steps.extend([field(way.server, End::Destination).load(), equal(address(way.server))]);
+    steps.extend(opens());
+    steps.extend(while_it_lives());
+    steps.extend([Expr::Counter, Expr::LoadBytes(bytes(way.tcp)), Expr::Redirect]);
+    steps
+}
+
+/// Only what opens a connection: the kernel takes packets of one that runs for the first of a new one, and NAT would break it.
+fn opens() -> Vec<Expr> {
     const FLAGS: u32 = 13;
     const FIN_SYN_RST_ACK: u8 = 0x17;
     const SYN: u8 = 0x02;
-    let mut steps = family(way.server);
-    steps.extend([field(way.server, End::Destination).load(), equal(bytes(way.server))]);
-    steps.extend(protocol(libc::IPPROTO_TCP));
-    steps.extend([
-        Expr::Payload { header: Header::Transport, offset: 2, length: 2 },
-        equal(PORT.to_be_bytes().to_vec()),
-    ]);
+    let mut steps = ask_port(libc::IPPROTO_TCP).to_vec();
     steps.extend([
         Expr::Payload { header: Header::Transport, offset: FLAGS, length: 1 },
         Expr::Mask([FIN_SYN_RST_ACK, 0, 0, 0]),
         equal(vec![SYN]),
     ]);
-    steps.extend(while_it_lives());
-    steps.extend([Expr::Counter, Expr::LoadBytes(way.tcp.to_be_bytes().to_vec()), Expr::Redirect]);
     steps
+}
+
+/// To the port of DNS; it is at the same place for both protocols.
+fn ask_port(over: libc::c_int) -> [Expr; 4] {
+    let [load, is] = protocol(over);
+    [load, is, Field::UdpPort(End::Destination).load(), equal(bytes(PORT))]
 }
 
 fn while_it_lives() -> [Expr; 2] {
     [Expr::Load(KEY), Expr::In(chain(LIVES))]
 }
 
-fn family(server: IpAddr) -> Vec<Expr> {
-    let family = if server.is_ipv4() { libc::NFPROTO_IPV4 } else { libc::NFPROTO_IPV6 };
-    vec![Expr::Meta(Meta::Family), equal(vec![family as u8])]
+fn family(is_v4: bool) -> [Expr; 2] {
+    let family = if is_v4 { libc::NFPROTO_IPV4 } else { libc::NFPROTO_IPV6 };
+    [Expr::Meta(Meta::Family), equal(vec![family as u8])]
 }
 
 fn protocol(number: libc::c_int) -> [Expr; 2] {
@@ -217,9 +254,13 @@ fn field(server: IpAddr, end: End) -> Field {
     if server.is_ipv4() { Field::Ipv4(end) } else { Field::Ipv6(end) }
 }
 
-fn bytes(address: IpAddr) -> Vec<u8> {
+fn address(address: IpAddr) -> Vec<u8> {
     match address {
         IpAddr::V4(four) => four.octets().to_vec(),
         IpAddr::V6(six) => six.octets().to_vec(),
     }
+}
+
+fn bytes(port: u16) -> Vec<u8> {
+    port.to_be_bytes().to_vec()
 }

@@ -6,6 +6,7 @@ use chaos_core::ledger::RunId;
 use chaos_core::{Error, Result, Undo};
 use serde::{Deserialize, Serialize};
 
+use super::servers::Asked;
 use super::table;
 use crate::node::namespace::Origin;
 use crate::node::net::kernel::{Family, Kernel};
@@ -24,16 +25,19 @@ pub struct DnsUndo {
     run: RunId,
     rule: u64,
     servers: Vec<IpAddr>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    others: bool,
 }
 
 impl DnsUndo {
-    pub(super) fn new(namespace: &Namespace, rule: u64, servers: Vec<IpAddr>) -> Self {
+    pub(super) fn new(namespace: &Namespace, rule: u64, asked: Asked) -> Self {
         Self {
             origin: namespace.origin().clone(),
             netns: namespace.netns(),
             run: *namespace.node().run(),
             rule,
-            servers,
+            servers: asked.servers,
+            others: asked.others,
         }
     }
 
@@ -41,8 +45,8 @@ impl DnsUndo {
         self.rule
     }
 
-    pub(super) fn servers(&self) -> &[IpAddr] {
-        &self.servers
+    pub(super) fn asked(&self) -> Asked {
+        Asked { servers: self.servers.clone(), others: self.others }
     }
 
     fn is_of(&self, node: &Node) -> bool {

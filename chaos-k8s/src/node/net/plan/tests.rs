@@ -155,6 +155,7 @@ impl Machine<'_> {
                 let ordering = self.registers[..bytes.len()].cmp(bytes.as_slice());
                 return Ok(match op {
                     Op::Equal => ordering.is_eq(),
+                    Op::NotEqual => ordering.is_ne(),
                     Op::Less => ordering.is_lt(),
                     Op::AtMost => ordering.is_le(),
                     Op::AtLeast => ordering.is_ge(),

@@ -3,6 +3,7 @@
 
 mod message;
 mod observe;
+mod others;
 mod rules;
 mod site;
 mod tcp;
@@ -10,7 +11,8 @@ mod udp;
 mod upstream;
 
 use std::fs::File;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ pub(super) use rules::Rule;
 use rules::Rules;
 use site::Site;
 
+use crate::node::net::dns::servers;
+use crate::node::net::dns::table::IpFamily;
 use crate::node::netns;
 
 /// Queries over UDP that are worked on at once, of all programs of a namespace: a few of them for each 10 ms of an answer.
@@ -41,6 +45,8 @@ struct Shared {
     clock: Clock,
     run: RunId,
     rules: Rules,
+    /// Of which families other servers are led aside, once they are.
+    others: OnceLock<Vec<IpFamily>>,
     at_once: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
@@ -55,6 +61,25 @@ impl Shared {
             self.rules.list().into_iter().find(|rule| query.name == observe::name(&self.run, rule.id))?;
         let (seen, hits) = rule.counts();
         query.say(&format!("{hits} of {seen} matching queries hit")).ok()
+    }
+}
+
+/// A server, as a query finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Server {
+    address: IpAddr,
+    /// On this machine: it asks others itself, for what it does not know.
+    is_here: bool,
+}
+
+impl Server {
+    /// Looks from the calling thread's namespace.
+    fn seen_from_here(address: IpAddr) -> Self {
+        Self { address, is_here: servers::is_here(address) }
+    }
+
+    fn elsewhere(address: IpAddr) -> Self {
+        Self { address, is_here: false }
     }
 }
 
@@ -137,6 +162,7 @@ async fn serve(run: RunId, clock: Clock, mut commands: mpsc::Receiver<Command>) 
         clock,
         run,
         rules: Rules::default(),
+        others: OnceLock::new(),
         at_once: Arc::new(Semaphore::new(AT_ONCE)),
         connections: Arc::new(Semaphore::new(CONNECTIONS)),
     });

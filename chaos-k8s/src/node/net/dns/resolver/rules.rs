@@ -9,7 +9,9 @@ use chaos_core::dice::Stream;
 use chaos_core::{Clock, Dice};
 use tokio::sync::watch;
 
+use super::Server;
 use super::message::{Answer, Query};
+use crate::node::net::dns::servers::Asked;
 use crate::node::net::dns::{DnsEffect, DnsFault, QueryType};
 
 /// A second draw for the same query, of the address.
@@ -19,7 +21,7 @@ const ADDRESS: u64 = 1;
 #[derive(Debug)]
 pub(in crate::node::net::dns) struct Rule {
     pub(in crate::node::net::dns) id: u64,
-    pub(in crate::node::net::dns) servers: Vec<IpAddr>,
+    pub(in crate::node::net::dns) asked: Asked,
     fault: DnsFault,
     stream: Stream,
     seen: AtomicU64,
@@ -51,10 +53,10 @@ pub(super) enum Then {
 }
 
 impl Rule {
-    pub(in crate::node::net::dns) fn new(id: u64, fault: DnsFault, servers: Vec<IpAddr>, dice: Dice) -> Self {
+    pub(in crate::node::net::dns) fn new(id: u64, fault: DnsFault, asked: Asked, dice: Dice) -> Self {
         let stream = dice.stream(&["net.dns", &fault.to_string(), &id.to_string()]);
         let (seen, hits, over) = (AtomicU64::new(0), AtomicU64::new(0), watch::Sender::new(false));
-        Self { id, servers, fault, stream, seen, hits, over, ends: Mutex::default() }
+        Self { id, asked, fault, stream, seen, hits, over, ends: Mutex::default() }
     }
 
     /// It lasts so long from now on; without an end if none is said.
@@ -81,8 +83,9 @@ impl Rule {
     }
 
     /// Which of the matching queries this is, if it is hit.
-    fn hit(&self, server: IpAddr, query: &Query<'_>) -> Option<u64> {
-        if !self.servers.contains(&server) || !self.fault.matches(&query.name, query.kind) || self.is_over() {
+    fn hit(&self, server: Server, query: &Query<'_>) -> Option<u64> {
+        let is_asked = self.asked.servers.contains(&server.address) || self.asked.others && !server.is_here;
+        if !is_asked || !self.fault.matches(&query.name, query.kind) || self.is_over() {
             return None;
         }
         let ordinal = self.seen.fetch_add(1, Ordering::Relaxed);
@@ -182,7 +185,7 @@ impl Rules {
         });
     }
 
-    pub(super) fn decide(&self, server: IpAddr, query: &Query<'_>) -> Verdict {
+    pub(super) fn decide(&self, server: Server, query: &Query<'_>) -> Verdict {
         let mut verdict = Verdict { waits: Vec::new(), then: Then::Forward };
         if !query.is_of_internet() || self.are_let_go() {
             return verdict;
@@ -219,10 +222,11 @@ mod tests {
     use super::*;
     use crate::node::net::dns;
 
-    const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 53));
+    const SERVER: Server = Server { address: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 53)), is_here: false };
 
     fn rule(id: u64, fault: DnsFault) -> Arc<Rule> {
-        Arc::new(Rule::new(id, fault, vec![SERVER], Dice::seeded(7)))
+        let asked = Asked { servers: vec![SERVER.address], others: false };
+        Arc::new(Rule::new(id, fault, asked, Dice::seeded(7)))
     }
 
     fn query(name: &str) -> Vec<u8> {
@@ -256,6 +260,19 @@ mod tests {
             assert_eq!(verdict.waits.len(), 1);
             assert_eq!(decide(&rules, "a.other").then, Then::Forward);
         }
+    }
+
+    #[test]
+    fn other_servers_are_those_of_other_machines() {
+        let rules = Rules::default();
+        let asked = Asked { servers: vec![SERVER.address], others: true };
+        rules.add(Arc::new(Rule::new(1, named(DnsEffect::NxDomain), asked, Dice::seeded(7))));
+        let bytes = query("a.example");
+        let decide = |server| rules.decide(server, &Query::read(&bytes).unwrap()).then;
+        let other = Server::elsewhere([192, 0, 2, 1].into());
+        let hit = Then::Answer(Answer::NxDomain);
+        assert_eq!([decide(SERVER), decide(other)], [hit.clone(), hit]);
+        assert_eq!(decide(Server { is_here: true, ..other }), Then::Forward, "led here by another rule");
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! [`Site`]: the resolver's sockets and its table, kept in step with the rules.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chaos_core::{Error, Result};
+use nix::libc;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinSet;
 
 use super::observe::OVER;
+use super::others::Datagrams;
 use super::rules::Rule;
-use super::{AT_ONCE, Shared, tcp, udp};
-use crate::node::net::dns::table::{self, Way};
+use super::{AT_ONCE, Server, Shared, tcp, udp};
+use crate::node::net::dns::table::{self, IpFamily, Others, Way, Ways};
 use crate::node::net::kernel::{Kernel, Table, is_out};
 
 /// So long after its last word the resolver counts as dead, and the kernel leads nothing to it any more: it is stopped with
@@ -34,12 +37,13 @@ pub(super) struct Site {
     /// From the first rule to the last. The table ends with the first of these.
     table: Option<(Kernel, Table)>,
     ways: BTreeMap<IpAddr, Way>,
+    others: Vec<Others>,
     tasks: JoinSet<()>,
 }
 
 impl Site {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, table: None, ways: BTreeMap::new(), tasks: JoinSet::new() }
+        Self { shared, table: None, ways: BTreeMap::new(), others: Vec::new(), tasks: JoinSet::new() }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -48,11 +52,14 @@ impl Site {
 
     /// Puts a rule in force: who answers first, then the way there.
     pub(super) async fn add(&mut self, rule: Arc<Rule>) -> Result<()> {
-        for server in &rule.servers {
+        for server in &rule.asked.servers {
             if !self.ways.contains_key(server) {
                 let way = self.open(*server).await?;
                 self.ways.insert(*server, way);
             }
+        }
+        if rule.asked.others && self.shared.others.get().is_none() {
+            self.others = self.open_others().await?;
         }
         if self.table.is_none() {
             let mut kernel = Kernel::here()?;
@@ -121,10 +128,13 @@ impl Site {
     fn lead(&mut self) -> Result<()> {
         let Some((kernel, table)) = &mut self.table else { return Ok(()) };
         let rules = self.shared.rules.list();
-        let known: Vec<Way> = self.ways.values().copied().collect();
-        let used = known.iter().filter(|way| rules.iter().any(|rule| rule.servers.contains(&way.server)));
-        let used: Vec<Way> = used.copied().collect();
-        table::lead(kernel, table, &used, &known)
+        let known = Ways { ways: self.ways.values().copied().collect(), others: self.others.clone() };
+        let is_asked = |way: &Way| rules.iter().any(|rule| rule.asked.servers.contains(&way.server));
+        let asked = Ways {
+            ways: known.ways.iter().copied().filter(is_asked).collect(),
+            others: if rules.iter().any(|rule| rule.asked.others) { self.others.clone() } else { Vec::new() },
+        };
+        table::lead(kernel, table, &asked, &known)
     }
 
     /// Lets the queries that are here find their answers, and takes the table away.
@@ -142,10 +152,7 @@ impl Site {
 
     async fn open(&mut self, server: IpAddr) -> Result<Way> {
         let own = table::own_address(server);
-        let cannot = |source: std::io::Error| {
-            Error::refused(format!("a resolver cannot listen at {own} in the namespace: set lo up"))
-                .with_source(source)
-        };
+        let cannot = |error| cannot_listen(own, error);
         let socket = UdpSocket::bind((own, 0)).await.map_err(cannot)?;
         let listener = TcpListener::bind((own, 0)).await.map_err(cannot)?;
         let way = Way {
@@ -153,8 +160,43 @@ impl Site {
             udp: socket.local_addr().map_err(cannot)?.port(),
             tcp: listener.local_addr().map_err(cannot)?.port(),
         };
+        let server = Server::seen_from_here(server);
         self.tasks.spawn(udp::serve(Arc::clone(&self.shared), Arc::new(socket), server));
-        self.tasks.spawn(tcp::serve(Arc::clone(&self.shared), listener, server));
+        self.tasks.spawn(tcp::serve(Arc::clone(&self.shared), listener, Some(server)));
         Ok(way)
     }
+
+    /// For each family that the namespace has.
+    async fn open_others(&mut self) -> Result<Vec<Others>> {
+        let mut opened = Vec::new();
+        for family in [IpFamily::V4, IpFamily::V6] {
+            let own = family.loopback();
+            let cannot = |error| cannot_listen(own, error);
+            let listener = match TcpListener::bind((own, 0)).await {
+                Ok(listener) => listener,
+                Err(error) if is_without(&error) => continue,
+                Err(error) => return Err(cannot(error)),
+            };
+            let datagrams = Datagrams::open(family).map_err(cannot)?;
+            let (udp, tcp) =
+                (datagrams.port().map_err(cannot)?, listener.local_addr().map_err(cannot)?.port());
+            opened.push(Others { family, udp, tcp });
+            self.tasks.spawn(datagrams.serve(Arc::clone(&self.shared)));
+            self.tasks.spawn(tcp::serve(Arc::clone(&self.shared), listener, None));
+        }
+        let families = opened.iter().map(|others| others.family).collect();
+        let _ = self.shared.others.set(families);
+        Ok(opened)
+    }
+}
+
+fn cannot_listen(own: IpAddr, source: io::Error) -> Error {
+    Error::refused(format!("a resolver cannot listen at {own} in the namespace: set lo up"))
+        .with_source(source)
+}
+
+/// Whether the namespace, or the kernel, has no such family.
+fn is_without(error: &io::Error) -> bool {
+    let none = [libc::EADDRNOTAVAIL, libc::EAFNOSUPPORT];
+    error.raw_os_error().is_some_and(|number| none.contains(&number))
 }

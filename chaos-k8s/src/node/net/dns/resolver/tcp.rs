@@ -1,7 +1,6 @@
 //! What comes over TCP: messages behind their length (RFC 1035, section 4.2.2), several to a connection.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::message::{Carrier, Query};
 use super::rules::Then;
-use super::{PAUSE, Shared, upstream};
+use super::{PAUSE, Server, Shared, others, upstream};
 
 /// Messages that wait to be written.
 const QUEUE: usize = 64;
@@ -22,14 +21,16 @@ const AT_ONCE: usize = 256;
 /// A program that says nothing for so long has gone; longer than the longest delay.
 const SILENCE: Duration = Duration::from_secs(75);
 
-/// Serves the listener that stands for one server, for ever.
-pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, server: IpAddr) {
+/// Serves the listener that stands for one server, or for all others, for ever.
+pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, server: Option<Server>) {
     loop {
         // An error is of the one connection, or all descriptors are taken: others wait in the kernel's queue.
         let Ok((stream, _)) = listener.accept().await else {
             shared.clock.sleep(PAUSE).await;
             continue;
         };
+        let asked = server.or_else(|| others::original(&stream).map(Server::elsewhere));
+        let Some(server) = asked else { continue };
         let Ok(permit) = Arc::clone(&shared.connections).try_acquire_owned() else { continue };
         let shared = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -41,7 +42,7 @@ pub(super) async fn serve(shared: Arc<Shared>, listener: TcpListener, server: Ip
 
 /// One connection of a program. Queries that no fault hits go over one connection to the server, and its answers come back as
 /// they come, whichever and however many.
-async fn connection(shared: &Arc<Shared>, stream: TcpStream, server: IpAddr) -> io::Result<()> {
+async fn connection(shared: &Arc<Shared>, stream: TcpStream, server: Server) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let (mut queries, writer) = stream.into_split();
     let mut work = JoinSet::new();
@@ -68,7 +69,8 @@ async fn connection(shared: &Arc<Shared>, stream: TcpStream, server: IpAddr) -> 
             }
             Then::Forward => {
                 if onward.as_ref().is_none_or(mpsc::Sender::is_closed) {
-                    let (reader, writer) = upstream::connect(&shared.clock, server, true).await?.into_split();
+                    let (reader, writer) =
+                        upstream::connect(&shared.clock, server.address).await?.into_split();
                     let (sender, queue) = mpsc::channel(QUEUE);
                     work.spawn(write(queue, writer));
                     work.spawn(back(Arc::clone(shared), reader, answers.clone()));

@@ -1,16 +1,16 @@
 //! What comes as datagrams.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 
 use super::message::{Answer, Carrier, Query};
 use super::rules::{Then, Verdict};
-use super::{PAUSE, Shared, upstream};
+use super::{PAUSE, Server, Shared, upstream};
 
 /// Serves the socket that stands for one server, for ever.
-pub(super) async fn serve(shared: Arc<Shared>, socket: Arc<UdpSocket>, server: IpAddr) {
+pub(super) async fn serve(shared: Arc<Shared>, socket: Arc<UdpSocket>, server: Server) {
     let mut datagram = vec![0; upstream::DATAGRAM];
     loop {
         // An error is of an earlier answer, whose asker has gone.
@@ -34,7 +34,7 @@ async fn send(socket: &UdpSocket, answer: &[u8], to: SocketAddr) -> std::io::Res
     socket.send_to(answer, to).await
 }
 
-async fn answer(shared: &Shared, server: IpAddr, bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) async fn answer(shared: &Shared, server: Server, bytes: &[u8]) -> Option<Vec<u8>> {
     let query = Query::read(bytes);
     if let Some(said) = query.as_ref().and_then(|query| shared.about_itself(query)) {
         return Some(said);
@@ -49,7 +49,7 @@ async fn answer(shared: &Shared, server: IpAddr, bytes: &[u8]) -> Option<Vec<u8>
     };
     match (then, &query) {
         (Then::Answer(answer), Some(query)) => query.answer(&answer, Carrier::Udp).ok(),
-        (Then::Forward, query) => match upstream::ask(&shared.clock, server, bytes).await {
+        (Then::Forward, query) => match upstream::ask(&shared.clock, server.address, bytes).await {
             Ok(answer) => Some(answer),
             // No message says "nobody listens there"; this one makes programs turn to the next server as fast.
             Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {

@@ -15,6 +15,8 @@ use super::attribute::{self, Attribute};
 pub(crate) enum Reg {
     A,
     B,
+    /// Behind an address of IPv6 in the first.
+    E,
 }
 
 impl Reg {
@@ -22,6 +24,7 @@ impl Reg {
         match self {
             Self::A => Registers::Reg3200 as u32,
             Self::B => Registers::Reg3201 as u32,
+            Self::E => Registers::Reg3204 as u32,
         }
     }
 }
@@ -68,6 +71,7 @@ impl Meta {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Op {
     Equal,
+    NotEqual,
     Less,
     AtMost,
     AtLeast,
@@ -113,8 +117,12 @@ pub(crate) enum Expr {
     Load([u8; 4]),
     /// The same for up to 16 bytes, which go on in the next registers.
     LoadBytes(Vec<u8>),
-    /// Writes what was loaded into the packet, and mends the checksums.
-    SetPayload(Field),
+    /// Loads a field of the packet into this register, and those behind it.
+    LoadField(Field, Reg),
+    /// Writes what is in this register, and those behind it, into the packet, and mends the checksums.
+    SetField(Field, Reg),
+    /// The kernel looks no connection up for the packet, nor translates its addresses; in chains that come before.
+    Untracked,
     /// Leads a connection to this machine's own port, the one that was loaded; in chains for NAT.
     Redirect,
     /// Holds if what was loaded is in the set.
@@ -172,15 +180,21 @@ impl Expr {
             }
             Self::Load(bytes) => (c"immediate", vec![(1, a), (2, Value(bytes))]),
             Self::LoadBytes(bytes) => (c"immediate", vec![(1, a), (2, Value(bytes))]),
-            Self::SetPayload(field) => (
+            Self::LoadField(field, to) => {
+                let (header, offset, length) = field.place();
+                let place = [header.number(), offset, length].map(Number);
+                (c"payload", vec![(1, Number(to.number())), (2, place[0]), (3, place[1]), (4, place[2])])
+            }
+            Self::SetField(field, from) => (
                 c"payload",
                 field
                     .written()
                     .into_iter()
                     .map(|(number, value)| (number, Number(value)))
-                    .chain([(5, a)])
+                    .chain([(5, Number(from.number()))])
                     .collect(),
             ),
+            Self::Untracked => (c"notrack", Vec::new()),
             Self::Redirect => {
                 // NF_NAT_RANGE_PROTO_SPECIFIED
                 const PORT: u32 = 2;
@@ -238,8 +252,7 @@ pub(crate) enum End {
 impl Field {
     /// The step that loads it.
     pub(crate) fn load(self) -> Expr {
-        let (header, offset, length) = self.place();
-        Expr::Payload { header, offset, length }
+        Expr::LoadField(self, Reg::A)
     }
 
     /// RFC 791, RFC 8200, RFC 768.
@@ -279,6 +292,7 @@ impl Op {
     fn number(self) -> u32 {
         let op = match self {
             Self::Equal => CmpOps::Eq,
+            Self::NotEqual => CmpOps::Neq,
             Self::Less => CmpOps::Lt,
             Self::AtMost => CmpOps::Lte,
             Self::AtLeast => CmpOps::Gte,
