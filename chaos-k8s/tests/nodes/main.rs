@@ -4,6 +4,8 @@
 #![allow(clippy::print_stdout, reason = "figures are printed, not asserted; and what is not run says so")]
 
 #[cfg(target_os = "linux")]
+mod api;
+#[cfg(target_os = "linux")]
 mod choice;
 #[cfg(target_os = "linux")]
 mod ends;
@@ -25,7 +27,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS, rights::TESTS])
+    support::run(&[api::TESTS, choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS, rights::TESTS])
 }
 
 #[cfg(not(target_os = "linux"))]

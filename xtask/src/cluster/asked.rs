@@ -1,6 +1,6 @@
 //! The command line of `cargo xtask cluster`.
 
-use super::{PROGRAMS, SELFTEST, Shape};
+use super::{PROGRAMS, SCRIPTS, Shape};
 use crate::Result;
 use crate::kernel::split;
 
@@ -25,14 +25,15 @@ impl Asked {
                 "--nodes" => shape.nodes = count(arg, value()?)?,
                 "--uml-nodes" => shape.uml_nodes = count(arg, value()?)?,
                 "--mem" => shape.mem = value()?.clone(),
-                name if name == SELFTEST || PROGRAMS.iter().any(|(known, _)| *known == name) => {
+                name if SCRIPTS.contains(&name) || PROGRAMS.iter().any(|(known, _)| *known == name) => {
                     names.push(arg.clone());
                 }
                 _ => {
                     let known: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
                     return Err(format!(
                         "{arg:?}: there are the options --api-only, --nodes N, --uml-nodes N and --mem SIZE (such as 1G), \
-                         and the programs {SELFTEST}, {}; words for them come after `--`",
+                         and the programs {}, {}; words for them come after `--`",
+                        SCRIPTS.join(", "),
                         known.join(", ")
                     ));
                 }

@@ -62,7 +62,8 @@ impl Live {
     }
 
     /// A program in the control plane's network, to be started. It is given, besides this process's environment, KUBECONFIG;
-    /// TESTBED_NAME and TESTBED_CLUSTER, the cluster's name and the folder of the scripts that act on it; and in
+    /// TESTBED_NAME and TESTBED_CLUSTER, the cluster's name and the folder of the scripts that act on it;
+    /// CHAOS_EXAMPLES, where cargo puts examples; and in
     /// CHAOS_CLUSTER and CHAOS_REQUIRE what the cluster has: `api`, `nodes`, `uml-nodes`.
     pub fn command(&self, program: &Path) -> Command {
         let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
@@ -71,6 +72,7 @@ impl Live {
             .arg(program)
             .env("TESTBED_NAME", &self.name)
             .env("TESTBED_CLUSTER", root().join("testbed/cluster"))
+            .env("CHAOS_EXAMPLES", super::target().join("debug/examples"))
             .env("CHAOS_CLUSTER", self.shape.requires())
             .env("CHAOS_REQUIRE", format!("{demanded},{}", self.shape.requires()));
         command

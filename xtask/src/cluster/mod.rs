@@ -16,7 +16,7 @@ mod parts;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::cargo::{command, root, show};
+use crate::cargo::{command, root, show, target};
 use crate::kernel::outcome::{self, Outcome};
 use crate::kernel::place::or_not_run;
 use crate::kernel::program::{self, Program};
@@ -27,8 +27,10 @@ pub use parts::Shape;
 /// Test programs for a cluster, `chaos-k8s/tests/NAME/main.rs`, and whether they need nodes (which have the agent's image then).
 const PROGRAMS: [(&str, bool); 2] = [("cluster", false), ("nodes", true)];
 
-/// The checks of the cluster itself.
+/// The checks of the cluster itself, and of the examples for one: scripts of the testbed's.
 const SELFTEST: &str = "selftest";
+const EXAMPLES: &str = "examples";
+const SCRIPTS: [&str; 2] = [SELFTEST, EXAMPLES];
 
 /// How long a program may take.
 const BOUND: Duration = Duration::from_secs(20 * 60);
@@ -46,16 +48,24 @@ pub fn suite(selection: &[&str]) -> Result {
 
 fn run(mut shape: Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
     let mut programs = Vec::new();
-    if names.is_empty() || names.iter().any(|name| name == SELFTEST) {
-        programs.push(Program { name: SELFTEST, path: root().join("testbed/cluster").join(SELFTEST) });
+    for name in
+        SCRIPTS.into_iter().filter(|script| names.is_empty() || names.iter().any(|name| name == script))
+    {
+        programs.push(Program { name, path: root().join("testbed/cluster").join(name) });
     }
-    let tests: Vec<String> = names.iter().filter(|name| *name != SELFTEST).cloned().collect();
+    if programs.iter().any(|program| program.name == EXAMPLES) {
+        let of =
+            if selection.contains(&"--workspace") { selection } else { &["-p", "chaos-cluster-examples"] };
+        crate::cargo::run(&[&["build", "--quiet", "--all-features", "--examples"], of].concat())?;
+    }
+    let tests: Vec<String> = names.iter().filter(|name| !SCRIPTS.contains(&name.as_str())).cloned().collect();
     if names.is_empty() || !tests.is_empty() {
         let here = PROGRAMS.iter().filter(|(_, nodes)| shape.has_nodes() || !nodes);
         let list: Vec<&str> = here.map(|(name, _)| *name).collect();
         programs.extend(program::build_of(&list, selection, &tests)?);
     }
-    let needs_nodes = |program: &Program| PROGRAMS.contains(&(program.name, true));
+    let needs_nodes =
+        |program: &Program| program.name == EXAMPLES || PROGRAMS.contains(&(program.name, true));
     // What needs the API server alone has it alone: controllers would change what its tests make.
     let (here, alone): (Vec<Program>, Vec<Program>) = programs
         .into_iter()

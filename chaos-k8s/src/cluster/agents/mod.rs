@@ -50,6 +50,7 @@
 //! controller, the kubelet, the API server and the network need not. A container killed whole leaves what the kernel does not own, and an
 //! agent pod is then started again and takes it back.
 
+mod choose;
 mod delivery;
 mod end;
 mod facts;
@@ -61,6 +62,7 @@ mod live;
 mod manifest;
 mod peers;
 mod place;
+mod plan;
 mod settings;
 
 pub use delivery::Delivery;

@@ -1,0 +1,170 @@
+//! From plans to agents: what a fault keeps between the looks at its targets and their injection.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chaos_core::ledger::RunId;
+use chaos_core::units::secs;
+use chaos_core::{Approved, Error, Fault, Result};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::choose::Chosen;
+use super::delivery::Delivery;
+use super::end::AgentEnd;
+use super::facts::Facts;
+use super::fault::{Carried, NAMED, PodFault};
+use super::live::Live;
+use super::manifest::{KEPT_IN, Made, orders_file};
+use super::place::Place;
+use crate::agent::rights::Rights as AgentRights;
+use crate::agent::spec::{FaultData, Item, Restart, Spec};
+use crate::cluster::Pod;
+use crate::cluster::api::{Kind, Request};
+use crate::cluster::mark::Deadline;
+
+/// How long after its plan an agent in an ephemeral container may still begin.
+const BEGINS_WITHIN: Duration = secs(180);
+
+/// What one fault keeps between the looks at its targets and their injection.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) planned: Mutex<Planned>,
+    pub(super) looked_up: tokio::sync::Mutex<LookedUp>,
+}
+
+/// Agents that are planned, and not approved yet.
+#[derive(Debug, Default)]
+pub(super) struct Planned {
+    pub(super) on_nodes: HashMap<String, RunId>,
+    pub(super) agents: HashMap<RunId, Blueprint>,
+}
+
+#[derive(Debug)]
+pub(super) struct Blueprint {
+    pub(super) end: AgentEnd,
+    pub(super) spec: Spec,
+    /// By the targets' UIDs.
+    pub(super) items: BTreeMap<String, Vec<Item>>,
+    pub(super) addresses: BTreeMap<String, BTreeSet<IpAddr>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct LookedUp {
+    pub(super) data: Option<(Instant, FaultData)>,
+    pub(super) on_nodes: HashMap<String, (Instant, Result<(), String>)>,
+}
+
+impl<F: Carried> PodFault<F> {
+    pub(super) fn end_of(&self, pod: &Pod, facts: &Facts, delivery: Delivery, spec: &Spec) -> AgentEnd {
+        let place = match delivery {
+            Delivery::NodePod => Place::of_pod(self.agents.namespace(), spec.run, &facts.node),
+            Delivery::EphemeralContainer => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let not_after = (now + BEGINS_WITHIN).as_secs();
+                Place::of_container(
+                    pod.object(),
+                    spec.run,
+                    self.agents.image(),
+                    spec.token.clone(),
+                    not_after,
+                )
+            }
+        };
+        AgentEnd { agent: spec.run, place }
+    }
+
+    pub(super) fn body(
+        &self,
+        end: &AgentEnd,
+        spec: &Spec,
+        rights: &AgentRights,
+        until: Deadline,
+    ) -> Result<Value> {
+        let made = Made {
+            image: self.agents.image(),
+            agent: end.agent,
+            run: self.cluster().run(),
+            fault: &Fault::describe(self),
+            until,
+            rights,
+            spec,
+        };
+        match &end.place {
+            Place::Pod { namespace, name, node } => made.pod(namespace, name, node),
+            Place::Container { container, .. } => made.container(container),
+        }
+    }
+
+    /// Takes note of a target that may be approved: which agent it gets.
+    pub(super) fn note(&self, pod: &Pod, facts: &Facts, chosen: &Chosen) -> AgentEnd {
+        let mut planned = self.state.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let planned = &mut *planned;
+        let known = match chosen.delivery {
+            Delivery::NodePod => planned.on_nodes.get(&facts.node).copied(),
+            Delivery::EphemeralContainer => None,
+        };
+        let agent = known.unwrap_or_else(|| {
+            let spec = spec(&chosen.data, secs(60), chosen.delivery);
+            let end = self.end_of(pod, facts, chosen.delivery, &spec);
+            let agent = end.agent;
+            if chosen.delivery == Delivery::NodePod {
+                planned.on_nodes.insert(facts.node.clone(), agent);
+            }
+            planned
+                .agents
+                .insert(agent, Blueprint { end, spec, items: BTreeMap::new(), addresses: BTreeMap::new() });
+            agent
+        });
+        let Some(blueprint) = planned.agents.get_mut(&agent) else {
+            unreachable!("an agent on a node is planned")
+        };
+        blueprint.items.insert(pod.object().uid, chosen.items.clone());
+        blueprint.addresses.insert(pod.object().uid, facts.addresses.clone());
+        blueprint.end.clone()
+    }
+
+    /// The agent of some of the targets that were planned.
+    pub(super) fn live(&self, blueprint: Blueprint, targets: &[&Approved<Pod>]) -> Result<Live> {
+        let Blueprint { end, mut spec, mut items, addresses } = blueprint;
+        let lasting = targets.first().and_then(|target| target.lasting());
+        let lasting = lasting.unwrap_or_else(|| self.cluster().longest());
+        spec.lasting = lasting;
+        spec.at_most = Some(lasting.max(self.cluster().longest()));
+        if let Place::Container { not_after, .. } = &end.place {
+            spec.not_after = Some(*not_after);
+        }
+        let mut numbers: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        for target in targets {
+            let uid = target.object().uid;
+            for item in items.remove(&uid).unwrap_or_default() {
+                let number = u32::try_from(spec.items.len()).map_err(|_| Error::invalid("too many items"))?;
+                numbers.entry(uid.clone()).or_default().push(number);
+                spec.items.push(item);
+            }
+        }
+        let rights = spec.rights(self.agents.ground_of_nodes())?;
+        let until = self.cluster().deadline(targets.first().and_then(|target| target.lasting()))?;
+        let body = self.body(&end, &spec, &rights, until)?;
+        Ok(Live::new(self.cluster(), end, body, numbers, addresses))
+    }
+}
+
+/// A spec without items.
+pub(super) fn spec(data: &FaultData, lasting: Duration, delivery: Delivery) -> Spec {
+    let spec = Spec::lasting(lasting).fault(NAMED, data.clone());
+    match delivery {
+        Delivery::NodePod => spec.kept_in(KEPT_IN, Restart::Resume).orders_from(orders_file()),
+        // It is never started again.
+        Delivery::EphemeralContainer => spec,
+    }
+}
+
+pub(super) fn request(place: &Place, body: &Value) -> Request {
+    match place {
+        Place::Pod { namespace, .. } => Request::create(Kind::POD, Some(namespace), body),
+        Place::Container { pod, .. } => Request::add_containers(pod, body),
+    }
+}
