@@ -31,7 +31,7 @@ use crate::cluster::{Cluster, Pod};
 /// let answers = |pod: chaos_k8s::cluster::Pod| async move {
 ///     // From where its peers are: does it still answer?
 ///     # let _ = pod;
-///     chaos_core::Result::Ok(false)
+///     Ok::<bool, chaos_core::Error>(false)
 /// };
 /// let cut = pods::isolate(Enforced::seen_by(move |pod| { let answers = answers(pod); async { Ok(!answers.await?) } }));
 /// # let _ = (cut.on(carts, Mode::ONE), chaos, BlastRadius::count(1)?);
