@@ -41,9 +41,12 @@ pub fn all(args: &[String]) -> Result {
     run(shape, &["-p", "chaos-k8s"], &names, &words)
 }
 
-/// All programs, out of what `selection` selects for `cargo test`, so that nothing is built twice.
+/// All programs but the checks of the cluster itself, out of what `selection` selects for `cargo test`, so that nothing is
+/// built twice.
 pub fn suite(selection: &[&str]) -> Result {
-    run(Shape::default(), selection, &[], &[])
+    let names: Vec<String> =
+        PROGRAMS.iter().map(|(name, _)| *name).chain([EXAMPLES]).map(str::to_owned).collect();
+    run(Shape::default(), selection, &names, &[])
 }
 
 fn run(mut shape: Shape, selection: &[&str], names: &[String], words: &[String]) -> Result {
