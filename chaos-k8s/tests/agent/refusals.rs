@@ -15,6 +15,7 @@ use crate::support::{Need, Test};
 pub(crate) const TESTS: &[Test] = &[
     ("a_spec_that_is_none_is_refused", &[], bad_specs),
     ("a_command_line_that_is_none_is_refused", &[], bad_words),
+    ("an_agent_that_starts_too_late_does_nothing", &[Need::Root, Need::Nft], late),
     ("an_agent_that_cannot_work_touches_nothing", &[Need::Root, Need::Nft], unable),
 ];
 
@@ -56,6 +57,17 @@ fn bad_words() {
         let out = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.code() == Some(1) && out.contains(said) && out.lines().count() == 1, "{out}");
     }
+}
+
+fn late() {
+    let dir = NetnsDir::new();
+    let mut spec = spec(dir.path());
+    spec.not_after = Some(1);
+    let mut agent = Agent::start(&spec);
+    let end = agent.ends(Ending::Nothing);
+    assert!(end.detail.contains("after the time"), "{}", end.detail);
+    // The greeting and the end, and no word of an item.
+    assert_eq!(agent.log().lines.len(), 2, "{}", agent.said());
 }
 
 fn unable() {
