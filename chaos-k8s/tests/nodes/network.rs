@@ -106,11 +106,17 @@ fn loss(node: &str) {
             .net(net::loss(Percent::try_new(20).unwrap()))
             .to(scene.pods("db"));
         let injection = scene.inject(lossy, scene.pods("front")).await.unwrap();
-        let came = count(front.get(&format!("/echo?to={to}&n=400")).await);
+        let (asked, likely) = (format!("/echo?to={to}&n=400"), 299..=341);
+        let mut came = count(front.get(&asked).await);
+        if !likely.contains(&came) {
+            // Once in a hundred times it is outside.
+            println!("{came} of 400 came back, which is asked once more");
+            came = count(front.get(&asked).await);
+        }
         injection.revert().await.unwrap();
         let after = count(front.get(&format!("/echo?to={to}&n=100")).await);
         println!("{came} of 400 came back under 20 % of loss, {after} of 100 after it");
-        assert!((299..=341).contains(&came) && after == 100, "{came} {after}");
+        assert!(likely.contains(&came) && after == 100, "{came} {after}");
         scene.over().await;
     });
 }

@@ -164,7 +164,7 @@ fn state(pod: &RawPod, place: &Place) -> State {
 async fn read_log(cluster: &Cluster, place: &Place, reader: &mut Reader, to: &watch::Sender<Heard>) {
     let clock = cluster.api().clock().clone();
     // All of it each time: the reader knows what it has read.
-    let request = Request::follow_log(&place.pod(), place.container(), None);
+    let request = Request::follow_log(&place.pod(), place.container());
     let Ok(mut lines) = cluster.api().lines(request).await else { return };
     while let Ok(Some(line)) = clock.timeout(SILENT, lines.next()).await {
         let now = Instant::now();

@@ -28,6 +28,7 @@ const JSON: &str = "application/json";
 /// RFC 7396: null takes away, lists are replaced whole.
 const MERGE: &str = "application/merge-patch+json";
 /// Kubernetes' own: entries of some lists are added by their names.
+#[cfg(all(feature = "agents", target_os = "linux"))]
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -95,34 +96,6 @@ impl Request {
         patch.body(MERGE, body)
     }
 
-    /// Adds ephemeral containers to the pod with this UID.
-    pub(crate) fn add_containers(pod: &ObjectRef, containers: &Value) -> Self {
-        let body =
-            serde_json::json!({"metadata": {"uid": pod.uid}, "spec": {"ephemeralContainers": containers}});
-        Self::to_object("patch", Method::PATCH, pod).subresource("ephemeralcontainers").body(STRATEGIC, &body)
-    }
-
-    /// The log of a container, as it grows; what was said before `since` need not come.
-    pub(crate) fn follow_log(pod: &ObjectRef, container: &str, since: Option<&str>) -> Self {
-        let request = Self::to_object("get", Method::GET, pod).subresource("log");
-        let request = request.query("container", container).query("follow", "true");
-        match since {
-            Some(since) => request.query("sinceTime", since),
-            None => request,
-        }
-    }
-
-    /// The last lines of the log of a container.
-    pub(crate) fn end_of_log(pod: &ObjectRef, container: &str) -> Self {
-        let request = Self::to_object("get", Method::GET, pod).subresource("log");
-        request.query("container", container).query("tailLines", "50")
-    }
-
-    /// Asks what would come of it, and changes nothing.
-    pub(crate) fn dry_run(self) -> Self {
-        self.query("dryRun", "All")
-    }
-
     fn subresource(mut self, name: &'static str) -> Self {
         self.right = self.right.on(name);
         self.segment(name)
@@ -179,6 +152,34 @@ fn is_safe(name: &str) -> bool {
     !name.is_empty()
         && !matches!(name, "." | "..")
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:_".contains(&byte))
+}
+
+/// What agents take.
+#[cfg(all(feature = "agents", target_os = "linux"))]
+impl Request {
+    /// Adds ephemeral containers to the pod with this UID.
+    pub(crate) fn add_containers(pod: &ObjectRef, containers: &Value) -> Self {
+        let body =
+            serde_json::json!({"metadata": {"uid": pod.uid}, "spec": {"ephemeralContainers": containers}});
+        Self::to_object("patch", Method::PATCH, pod).subresource("ephemeralcontainers").body(STRATEGIC, &body)
+    }
+
+    /// The log of a container from its beginning, as it grows.
+    pub(crate) fn follow_log(pod: &ObjectRef, container: &str) -> Self {
+        let request = Self::to_object("get", Method::GET, pod).subresource("log");
+        request.query("container", container).query("follow", "true")
+    }
+
+    /// The last lines of the log of a container.
+    pub(crate) fn end_of_log(pod: &ObjectRef, container: &str) -> Self {
+        let request = Self::to_object("get", Method::GET, pod).subresource("log");
+        request.query("container", container).query("tailLines", "50")
+    }
+
+    /// Asks what would come of it, and changes nothing.
+    pub(crate) fn dry_run(self) -> Self {
+        self.query("dryRun", "All")
+    }
 }
 
 fn delete_options(uid: &str, grace_seconds: Option<u32>) -> Value {
