@@ -16,6 +16,7 @@ use super::facts::RawPod;
 use super::hear::{Heard, hear};
 use super::manifest;
 use super::place::Place;
+use super::plan::request;
 use crate::agent::control::{Order, Orders};
 use crate::agent::status::ItemState;
 use crate::cluster::Cluster;
@@ -115,12 +116,7 @@ impl Live {
 
     async fn make(&self) -> Result<()> {
         let api = self.cluster.api();
-        let request = match &self.end.place {
-            Place::Pod { namespace, .. } => {
-                Request::create(crate::cluster::api::Kind::POD, Some(namespace), &self.body)
-            }
-            Place::Container { pod, .. } => Request::add_containers(pod, &self.body),
-        };
+        let request = request(&self.end.place, &self.body);
         let made: Result<Value, _> = api.send(request).await;
         match made {
             // Ours, whose answer was lost: nobody else knows its name.
