@@ -116,6 +116,12 @@ impl Sweep {
                 rights.insert(Right::new("patch", kind, namespace).on("scale"));
             }
         }
+        #[cfg(all(feature = "agents", target_os = "linux"))]
+        rights.extend([
+            Right::new("delete", Kind::POD, namespace),
+            Right::new("get", Kind::POD, namespace).on("log"),
+            Right::new("patch", Kind::POD, namespace).on("ephemeralcontainers"),
+        ]);
         rights
     }
 

@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("partition_on_another_kernel", &[Need::UmlNodes], || partition(UML, POD)),
     ("peers_are_followed_by_a_container", &[Need::Nodes], || follow(CONTAINER)),
     ("peers_are_followed_by_a_pod", &[Need::Nodes], || follow(POD)),
-    ("a_fault_is_extended", &[Need::Nodes], extend),
+    ("an_extension_beyond_the_longest_is_refused", &[Need::Nodes], extend),
     ("loss", &[Need::UmlNodes], || loss(UML)),
     ("bandwidth_by_a_container", &[Need::Nodes], || bandwidth(HERE, CONTAINER)),
     ("bandwidth_by_a_pod", &[Need::Nodes], || bandwidth(HERE, POD)),
@@ -188,7 +188,7 @@ fn follow(by: Delivery) {
     });
 }
 
-/// Told in time, it goes on past the moment that was said at first.
+/// The agent is told by its annotation, and answers; one that is within what is left needs no word.
 fn extend() {
     really(async {
         let scene = Scene::new().await;

@@ -140,9 +140,10 @@ impl AgentEnd {
                     }
                     "running".to_owned()
                 }
+                (Place::Container { not_after, .. }, Seen::Waits(_)) if is_past(*not_after) => return Ok(()),
                 (Place::Container { .. }, Seen::Waits(what)) => {
                     format!(
-                        "not started ({what}), and nobody can take it away: its spec ends it when it starts"
+                        "not started ({what}), cannot be taken away, and does nothing if it starts too late"
                     )
                 }
                 (Place::Container { image, token, .. }, Seen::Runs) => {

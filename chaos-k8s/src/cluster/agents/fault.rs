@@ -176,21 +176,15 @@ impl<F: Carried> Fault for PodFault<F> {
             }
         }
         for (agent, targets) in by_agent {
-            let live = planned.agents.remove(&agent).map(|blueprint| self.live(blueprint, &targets));
-            match live {
-                Some(Ok(live)) => self.cluster().agents_at_work().add(live),
-                // Said by the inject, which finds no agent.
-                Some(Err(error)) => {
-                    tracing::error!(target: "chaos", error = %error.chain(), "an agent cannot be made");
-                }
-                None => {}
+            if let Some(blueprint) = planned.agents.remove(&agent) {
+                self.cluster().agents_at_work().add(self.live(blueprint, &targets));
             }
         }
     }
 
     async fn inject(&self, pod: &Approved<Pod>, end: &AgentEnd) -> Result<()> {
         let Some(live) = self.cluster().agents_at_work().find(end.agent) else {
-            return Err(Error::failed("its agent was not planned, or has too much to do: use fewer targets"));
+            return Err(Error::failed("its agent was not planned by this fault: plan and inject it anew"));
         };
         live.begin().await?;
         live.in_force(&pod.object().uid).await

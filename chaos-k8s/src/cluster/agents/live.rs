@@ -56,8 +56,8 @@ impl AtWork {
 pub(crate) struct Live {
     cluster: Cluster,
     end: AgentEnd,
-    /// What the API server is asked to make.
-    body: Value,
+    /// What the API server is asked to make, or why it cannot be written.
+    body: Result<Value>,
     /// Which items of its spec are whose, by the targets' UIDs.
     items: BTreeMap<String, Vec<u32>>,
     addresses: BTreeMap<String, BTreeSet<IpAddr>>,
@@ -78,7 +78,7 @@ impl Live {
     pub(super) fn new(
         cluster: &Cluster,
         end: AgentEnd,
-        body: Value,
+        body: Result<Value>,
         items: BTreeMap<String, Vec<u32>>,
         addresses: BTreeMap<String, BTreeSet<IpAddr>>,
     ) -> Self {
@@ -116,7 +116,8 @@ impl Live {
 
     async fn make(&self) -> Result<()> {
         let api = self.cluster.api();
-        let request = request(&self.end.place, &self.body);
+        let body = self.body.as_ref().map_err(|error| Error::refused(error.chain()))?;
+        let request = request(&self.end.place, body);
         let made: Result<Value, _> = api.send(request).await;
         match made {
             // Ours, whose answer was lost: nobody else knows its name.

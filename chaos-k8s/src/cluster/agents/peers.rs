@@ -71,10 +71,7 @@ impl Peers {
                     rights.insert(Right::new("list", Kind::ENDPOINT_SLICE, namespace));
                 }
                 Part::Pods(pods) => rights.extend(pods.rights().iter().cloned()),
-                Part::Nodes(nodes) => {
-                    let _ = nodes;
-                    rights.insert(Right::new("list", Kind::NODE, None));
-                }
+                Part::Nodes(nodes) => rights.extend(nodes.rights().iter().cloned()),
                 Part::Flow(_) => {}
             }
         }
@@ -87,7 +84,7 @@ impl Peers {
         for part in &self.parts {
             let found = match part {
                 Part::Service(service) => of_service(cluster, service, self.port).await?,
-                Part::Pods(pods) => self.flows_of(pods_addresses(cluster, pods).await?, pods)?,
+                Part::Pods(pods) => self.flows_of(pods_addresses(pods).await?, pods)?,
                 Part::Nodes(nodes) => self.flows_of(nodes_addresses(cluster, nodes).await?, nodes)?,
                 Part::Flow(flow) => vec![match self.port {
                     Some(port) => flow.clone().port(port)?,
@@ -231,14 +228,8 @@ fn with_protocol(flow: Flow, port: &RawPort) -> Flow {
     }
 }
 
-async fn pods_addresses(cluster: &Cluster, pods: &Pods) -> Result<BTreeSet<IpAddr>> {
-    let mut addresses = BTreeSet::new();
-    for pod in pods.select().await? {
-        if let Some(raw) = super::facts::RawPod::read(cluster, &pod.object()).await? {
-            addresses.extend(raw.addresses());
-        }
-    }
-    Ok(addresses)
+async fn pods_addresses(pods: &Pods) -> Result<BTreeSet<IpAddr>> {
+    Ok(pods.select().await?.iter().flat_map(|pod| pod.addresses()).copied().collect())
 }
 
 #[derive(Default, Deserialize)]

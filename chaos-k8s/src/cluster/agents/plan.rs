@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
-use chaos_core::{Approved, Error, Fault, Result};
+use chaos_core::{Approved, Fault, Result};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -127,7 +127,7 @@ impl<F: Carried> PodFault<F> {
     }
 
     /// The agent of some of the targets that were planned.
-    pub(super) fn live(&self, blueprint: Blueprint, targets: &[&Approved<Pod>]) -> Result<Live> {
+    pub(super) fn live(&self, blueprint: Blueprint, targets: &[&Approved<Pod>]) -> Live {
         let Blueprint { end, mut spec, mut items, addresses } = blueprint;
         let lasting = targets.first().and_then(|target| target.lasting());
         let lasting = lasting.unwrap_or_else(|| self.cluster().longest());
@@ -140,15 +140,17 @@ impl<F: Carried> PodFault<F> {
         for target in targets {
             let uid = target.object().uid;
             for item in items.remove(&uid).unwrap_or_default() {
-                let number = u32::try_from(spec.items.len()).map_err(|_| Error::invalid("too many items"))?;
+                // More than that are refused when the spec is written.
+                let number = u32::try_from(spec.items.len()).unwrap_or(u32::MAX);
                 numbers.entry(uid.clone()).or_default().push(number);
                 spec.items.push(item);
             }
         }
-        let rights = spec.rights(self.agents.ground_of_nodes())?;
-        let until = self.cluster().deadline(targets.first().and_then(|target| target.lasting()))?;
-        let body = self.body(&end, &spec, &rights, until)?;
-        Ok(Live::new(self.cluster(), end, body, numbers, addresses))
+        let body = spec.rights(self.agents.ground_of_nodes()).and_then(|rights| {
+            let until = self.cluster().deadline(targets.first().and_then(|target| target.lasting()))?;
+            self.body(&end, &spec, &rights, until)
+        });
+        Live::new(self.cluster(), end, body, numbers, addresses)
     }
 }
 

@@ -32,6 +32,8 @@ struct Inner {
         expect(dead_code, reason = "agents look at it")
     )]
     named: bool,
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    addresses: Vec<std::net::IpAddr>,
     protected: Option<String>,
 }
 
@@ -70,6 +72,15 @@ pub(crate) struct RawVolume {
 #[serde(default)]
 struct RawStatus {
     phase: String,
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    #[serde(rename = "podIPs")]
+    addresses: Vec<RawAddress>,
+}
+
+#[cfg(all(feature = "agents", target_os = "linux"))]
+#[derive(Debug, Clone, Deserialize)]
+struct RawAddress {
+    ip: std::net::IpAddr,
 }
 
 impl RawPod {
@@ -110,6 +121,8 @@ impl Pod {
                 controller,
                 containers: containers.filter(|name| chosen.is_empty() || chosen.contains(name)).collect(),
                 named: !chosen.is_empty(),
+                #[cfg(all(feature = "agents", target_os = "linux"))]
+                addresses: raw.status.addresses.into_iter().map(|address| address.ip).collect(),
                 protected,
             }),
         }
@@ -133,6 +146,12 @@ impl Pod {
     /// The containers that are meant: those the selection names, or all.
     pub fn containers(&self) -> &[String] {
         &self.inner.containers
+    }
+
+    /// The addresses that it had when it was listed.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn addresses(&self) -> &[std::net::IpAddr] {
+        &self.inner.addresses
     }
 
     /// Those that the selection names; none where it means all.
