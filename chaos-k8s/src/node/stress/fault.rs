@@ -138,9 +138,11 @@ impl<K: std::fmt::Debug + 'static> Fault for Stress<K> {
         let crew = target.node().crews().of(&undo.cgroup);
         let crew = crew.ok_or_else(|| Error::failed("no stressor runs"))?;
         let lasting = target.lasting().unwrap_or(Self::ENDS_AFTER);
-        crew.hands()
-            .iter()
-            .try_for_each(|hand| hand.last(lasting).map_err(|error| error.context(of(hand.work()))))
+        for hand in crew.hands() {
+            let told = hand.last(lasting, target.node().chaos().clock()).await;
+            told.map_err(|error| error.context(of(hand.work())))?;
+        }
+        Ok(())
     }
 
     async fn observe(&self, target: &Cgroup, undo: &StressUndo) -> Result<Observed> {

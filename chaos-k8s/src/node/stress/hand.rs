@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +23,10 @@ const START: Duration = secs(10);
 const FILL: Duration = secs(20);
 /// How long a killed process may take to be gone.
 const END: Duration = secs(5);
+/// How long one that has closed its pipe may take to be gone by itself.
+const GOES: Duration = secs(1);
+/// How long one may take to say that it goes on.
+const HEEDS: Duration = secs(5);
 /// A stressor that has said nothing for so long is not known to work.
 const SILENT: Duration = secs(10);
 /// No word is longer; what a program that is no stressor prints may be.
@@ -50,6 +54,9 @@ struct Process {
     /// The pipe whose end is its end as well.
     to: Mutex<Option<ChildStdin>>,
     ended: AtomicBool,
+    /// How many changes of its time it was told, and has heeded.
+    told: AtomicU64,
+    heeded: AtomicU64,
 }
 
 impl Hand {
@@ -113,21 +120,32 @@ impl Hand {
         }
     }
 
-    /// It ends this long from now.
-    pub(super) fn last(&self, lasting: Duration) -> Result<()> {
-        if let Err(why) = self.level() {
-            return Err(Error::failed(why));
-        }
+    /// It ends this long from now: it says so itself, or it has ended, and why.
+    pub(super) async fn last(&self, lasting: Duration, clock: &Clock) -> Result<()> {
         let mut line = serde_json::to_vec(&Last(u64::try_from(lasting.as_millis()).unwrap_or(u64::MAX)))
             .map_err(|source| Error::failed("a time cannot be written as JSON").with_source(source))?;
         line.push(b'\n');
+        let (told, mut state) = (self.tell(&line), self.state.clone());
+        let heeded = async {
+            loop {
+                if let State::Ended(why) = &*state.borrow_and_update() {
+                    return Err(Error::failed(why.clone()));
+                }
+                if told.is_some_and(|told| self.process.heeded.load(Ordering::SeqCst) >= told) {
+                    return Ok(());
+                }
+                state.changed().await.map_err(|_| Error::failed("a stressor is not watched any more"))?;
+            }
+        };
+        let late = || Error::timeout(format!("a stressor has not said within {HEEDS:?} that it goes on"));
+        clock.timeout(HEEDS, heeded).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// How many lines it was told by now; none when it does not listen any more.
+    fn tell(&self, line: &[u8]) -> Option<u64> {
         let mut to = self.process.to.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = to.as_mut().map(|to| to.write_all(&line));
-        match told {
-            Some(Ok(())) => Ok(()),
-            Some(Err(source)) => Err(Error::failed("a stressor does not listen").with_source(source)),
-            None => Err(Error::failed("a stressor has ended")),
-        }
+        to.as_mut()?.write_all(line).ok()?;
+        Some(self.process.told.fetch_add(1, Ordering::SeqCst) + 1)
     }
 
     pub(super) fn kill(&self) {
@@ -208,12 +226,19 @@ fn serve(orders: &Orders, tell: &watch::Sender<State>, process: &Process) -> Res
         match said {
             Said::Level(level) => drop(tell.send_replace(State::Working(level, Instant::now()))),
             Said::Failed(reason) => why = Some(reason),
+            Said::Lasts(count) => {
+                process.heeded.store(count, Ordering::SeqCst);
+                tell.send_modify(|_| {});
+            }
             Said::Ready(_) => {}
         }
     }
     // Its end of the pipe is closed: it ends, or talks nonsense and is ended.
-    if why.is_none() && started.0.try_wait()?.is_none() {
-        thread::sleep(Duration::from_millis(5));
+    if why.is_none() {
+        let until = Instant::now() + GOES;
+        while started.0.try_wait()?.is_none() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
     drop(process.to.lock().unwrap_or_else(PoisonError::into_inner).take());
     let _ = started.0.kill();

@@ -12,7 +12,7 @@ use super::kind::CpuLoad;
 /// The last argument of a stressor's process, with the version of what is said here.
 pub(super) const ASKED: &str = "--chaos-stressor=2";
 /// Both ends are one program, but it may have been replaced on disk.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// To the stressor, once, after it said that it is ready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub(super) enum Said {
     Ready(u32),
     /// It is in its cgroup and works.
     Level(Level),
+    /// It has heeded so many changes of its time.
+    Lasts(u64),
     /// It cannot go on, and ends.
     Failed(String),
 }

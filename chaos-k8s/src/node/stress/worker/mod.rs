@@ -107,11 +107,14 @@ fn tell(mut look: Look, asked: u64) {
 /// Returns at the end of the pipe: the injector is dead or wants us to end; or when the time is over, which the injector may
 /// change, up to `most`.
 fn wait_for_end(pipe: &mut Pipe<Stdin>, mut until: Instant, most: Instant) -> std_io::Result<()> {
+    let mut heeded = 0;
     loop {
         match pipe.next(until)? {
             Told::Line(line) => {
                 if let Ok(Last(millis)) = serde_json::from_slice(&line) {
                     until = after(millis).min(most);
+                    heeded += 1;
+                    say(&Said::Lasts(heeded));
                 }
             }
             Told::End | Told::Nothing => return Ok(()),
