@@ -19,8 +19,11 @@ pub struct Outcome {
     took: Duration,
     /// Tests that were not run, as they said it: a name and a reason.
     not_run: Vec<(String, String)>,
-    /// How many of its tests ran.
+    /// Tests that failed at first and passed when they were tried again, with what they said.
+    unsteady: Vec<(String, String)>,
+    /// How many of its tests ran, and how many were left out because they ran on another kernel.
     ran: usize,
+    left_out: usize,
 }
 
 impl Outcome {
@@ -30,15 +33,23 @@ impl Outcome {
 
     /// A program that was asked for all its tests and shows none has not done what it should.
     pub fn must_have_tests(mut self) -> Self {
-        if self.error.is_none() && self.ran + self.not_run.len() == 0 {
+        if self.error.is_none() && self.ran + self.left_out + self.not_run.len() == 0 {
             self.error = Some("it has no test".to_owned());
         }
         self
     }
 
     fn read(&mut self, line: &str) {
-        if let Some((name, reason)) = line.strip_prefix("not run: ").and_then(|said| said.split_once(": ")) {
-            self.not_run.push((name.to_owned(), reason.to_owned()));
+        let said = |what: &str| {
+            let (name, reason) = line.strip_prefix(what)?.split_once(": ")?;
+            Some((name.to_owned(), reason.to_owned()))
+        };
+        self.not_run.extend(said("not run: "));
+        self.unsteady.extend(said("unsteady: "));
+        if let Some(count) =
+            line.strip_prefix("left out: ").and_then(|said| said.split(' ').next()?.parse().ok())
+        {
+            self.left_out = count;
         }
         let counts = line.strip_prefix("test result: ").map(|counts| counts.split([' ', ';', '.']));
         if let Some(words) = counts {
@@ -75,7 +86,9 @@ pub fn of(command: &mut Command, program: &'static str, place: &str, bound: Dura
         error: None,
         took: Duration::ZERO,
         not_run: Vec::new(),
+        unsteady: Vec::new(),
         ran: 0,
+        left_out: 0,
     };
     let mut ended = None;
     // What is still in the pipe when the program has ended is read, but not for ever.
@@ -132,6 +145,22 @@ pub fn table(place: &str, outcomes: &[Outcome]) -> String {
             .entry(it.program)
             .and_modify(|names| names.retain(|name| here.contains(name)))
             .or_insert(here);
+    }
+    for it in outcomes.iter().filter(|it| it.left_out > 0) {
+        let _ = writeln!(
+            text,
+            "left out on {}: {}: {} tests that this machine's kernel has run: `cargo xtask kernel` runs them on both",
+            it.place, it.program, it.left_out
+        );
+    }
+    for it in outcomes {
+        for (name, why) in &it.unsteady {
+            let _ = writeln!(
+                text,
+                "unsteady on {}: {}: {name}: tried twice, at first: {why}",
+                it.place, it.program
+            );
+        }
     }
     for (program, names) in nowhere {
         for name in names {

@@ -14,8 +14,9 @@ use crate::cargo::{capture, command, root};
 const UML_REQUIRES: &str = "root,nft,netem,filters,tun,tcx,cgroup2,ptrace";
 const DEBIAN_REQUIRES: &str = "root,nft,netem,filters,tun,cgroup2,ptrace";
 
-/// Where this machine's kernel must run these, what is done a hundred times there is done ten times in a guest.
-const DONE_HERE: [&str; 4] = ["root", "nft", "tun", "tcx"];
+/// Where this machine's kernel must run these, what is done a hundred times there is done ten times in a guest, and a suite that has
+/// run the tests of the network that need no more leaves them out there.
+const DONE_HERE: [&str; 5] = ["root", "nft", "filters", "tun", "tcx"];
 
 /// How long a program may take, once its kernel is up.
 const BOUND: Duration = Duration::from_secs(20 * 60);
@@ -66,6 +67,14 @@ impl Place {
         let words = ["--ro"].iter().chain(more).map(OsString::from);
         let runner = [testbed(script).into_os_string()].into_iter().chain(words).collect();
         Self { name, runner, environment: vec![("CHAOS_REQUIRE", requires)], only: &[], bound }
+    }
+
+    /// For programs of the network of which this machine's kernel has just run all tests that it can.
+    pub fn after_this_machine(mut self) -> Self {
+        if DONE_HERE.into_iter().all(is_demanded) {
+            self.environment.push(("CHAOS_ELSEWHERE", "root,nft,filters,tun,tcx"));
+        }
+        self
     }
 
     /// Runs a program to its end, shows what it prints, and says what came of it.
