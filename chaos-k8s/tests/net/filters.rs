@@ -9,7 +9,9 @@ use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow, NetRule, Refusal};
 
 use crate::compose::cycle;
 use crate::deaths::Injector;
-use crate::scene::{OTHER, PEER, PEER6, PORT, Scene, at, echo, interval, ip, read, run, wait_until, without};
+use crate::scene::{
+    OTHER, PEER, PEER6, PORT, Scene, at, echo, interval, ip, node, read, run, wait_until, without,
+};
 use crate::support::{Need, Test};
 use crate::{changes, compose, deaths, effects, foreign, refusals};
 
@@ -62,6 +64,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("filters_leave_foreign_state_the_same", FILTERS, shapes),
     ("a_clsact_that_others_use_by_now_is_theirs", FILTERS, shared),
     ("two_runs_do_not_lead_the_same_packets_to_their_filters", WITH_NFT, || without(OUT, refusals::two_runs)),
+    ("a_clsact_of_two_runs_goes_with_the_later", FILTERS, two_runs),
     ("where_filters_cannot_stand_is_refused", FILTERS, refused),
     ("faults_by_filters_keep_their_contract", FILTERS, contract),
     ("netem_by_filters_keeps_its_contract", NETEM, || {
@@ -90,6 +93,28 @@ fn faults() -> [NetRule; 3] {
         net::drop().between(flow()).into(),
         net::loss(Percent::try_new(50.0).unwrap()).to(flow()).into(),
     ]
+}
+
+/// The one that made it may end first.
+fn two_runs() {
+    without(BOTH, || {
+        let scene = Scene::new();
+        let before = scene.state();
+        for first_ends_first in [true, false] {
+            let drop = || net::drop().to(Flow::peer(PEER).unwrap());
+            let first = scene.begin(drop()).unwrap();
+            let alone = scene.state();
+            let second = scene.begin_by(&node(&scene.chaos), drop()).unwrap();
+            let [sooner, later] = if first_ends_first { [first, second] } else { [second, first] };
+            run(sooner.revert()).unwrap();
+            if !first_ends_first {
+                assert_eq!(scene.state(), alone);
+            }
+            assert!(run(later.observe()).iter().all(|(_, seen)| seen.as_ref().unwrap().is_in_force()));
+            run(later.revert()).unwrap();
+            assert_eq!(scene.state(), before, "{first_ends_first}");
+        }
+    });
 }
 
 /// What was led aside comes back to the same filters.

@@ -85,15 +85,7 @@ pub(crate) fn two_runs() {
     let first = scene.begin(rate()).unwrap();
     let state = scene.state();
     let other = crate::scene::node(&scene.chaos);
-    let begin = |rule: NetRule| {
-        let target = Targets::one(scene.namespace_by(&other));
-        let ledger = std::sync::Arc::new(chaos_core::Ledger::in_memory(other.undos().unwrap()));
-        run(scene
-            .chaos
-            .inject(rule.on(target, Mode::ALL), BlastRadius::count(1).unwrap())
-            .ledger(ledger)
-            .begin())
-    };
+    let begin = |rule: NetRule| scene.begin_by(&other, rule);
     let error = begin(rate().into()).unwrap_err();
     assert!(error.is_refused() && error.to_string().contains("another run, chaos-"), "{error}");
     assert_eq!(scene.state(), state);

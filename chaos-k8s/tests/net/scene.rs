@@ -127,6 +127,18 @@ impl Scene {
         run(injection.begin())
     }
 
+    /// The same by another run.
+    pub(crate) fn begin_by(
+        &self,
+        other: &Node,
+        fault: impl Fault<Target = Namespace>,
+    ) -> chaos_core::Result<Injection> {
+        let target = Targets::one(self.namespace_by(other));
+        let ledger = Arc::new(Ledger::in_memory(other.undos().unwrap()));
+        let injection = self.chaos.inject(fault.on(target, Mode::ALL), BlastRadius::count(1).unwrap());
+        run(injection.ledger(ledger).begin())
+    }
+
     /// Does `act` while the fault is in force.
     pub(crate) fn under<T>(&self, fault: impl Fault<Target = Namespace>, act: impl FnOnce() -> T) -> T {
         let injection = self.begin(fault).unwrap();

@@ -131,9 +131,9 @@ pub(crate) fn leads_aside(filter: &FoundFilter) -> bool {
     filter.name.as_ref().is_some_and(|name| name.contains(ASIDE))
 }
 
-/// Whether the clsact at which this filter of ours stands is of ours.
+/// Whether this is a filter of ours, and the clsact at which it stands as well.
 pub(crate) fn has_own_clsact(filter: &FoundFilter) -> bool {
-    filter.name.as_ref().is_some_and(|name| name.ends_with(CLSACT))
+    is_filter_made_here(filter) && filter.name.as_ref().is_some_and(|name| name.ends_with(CLSACT))
 }
 
 #[cfg(test)]

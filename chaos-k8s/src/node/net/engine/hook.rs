@@ -132,6 +132,9 @@ impl Space {
         if self.kernel.clsact(link)? == Clsact::None && self.kernel.add_clsact(link)? {
             self.clsacts.insert(link);
         }
+        if !self.clsacts.contains(&link) && self.is_clsact_of_ours(link)? {
+            self.clsacts.insert(link);
+        }
         self.hooked.insert((link, way));
         let found = self.kernel.filters(link, side(way))?;
         for (preference, device) in needed(picking, link, &self.links) {
@@ -147,6 +150,16 @@ impl Space {
             self.kernel.add_filter(link, side(way), &filter)?;
         }
         Ok(())
+    }
+
+    /// Whether a run of this program made the clsact: whichever of ours leaves it last takes it away.
+    fn is_clsact_of_ours(&mut self, link: u32) -> Result<bool> {
+        for way in Way::BOTH {
+            if self.kernel.filters(link, side(way))?.iter().any(marks::has_own_clsact) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Puts in force what was made ready; what was before.
