@@ -1,7 +1,7 @@
 //! The faults whose ends are tried.
 
 use chaos_core::units::ms;
-use chaos_k8s::node::net::{self, Bandwidth, Flow};
+use chaos_k8s::node::net::{self, Bandwidth, Carrier, Flow};
 
 use crate::group;
 use crate::injector::Wanted;
@@ -14,6 +14,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("drop", &[Need::Root, Need::Ptrace, Need::Nft], dropped),
     ("bandwidth", &[Need::Root, Need::Ptrace, Need::Nft], bandwidth),
     ("delay", &[Need::Root, Need::Ptrace, Need::Nft, Need::Netem], delay),
+    ("own", &[Need::Root, Need::Ptrace, Need::Nft, Need::Tun, Need::Tcx], own),
+    ("filters", &[Need::Root, Need::Ptrace, Need::Filters], filters),
     ("dns", &[Need::Root, Need::Ptrace, Need::Nft], dns),
     ("pause", &[Need::Root, Need::Ptrace], pause),
     ("stop", &[Need::Root, Need::Ptrace], stop),
@@ -46,6 +48,18 @@ fn bandwidth() {
 fn delay() {
     let rule = net::delay(ms(80)).between(Flow::all()).into_rule();
     try_all("delay", Owner::Kernel, Packets::under(rule));
+}
+
+/// Delayed by the injector itself, through which the packets go.
+fn own() {
+    let rule = net::delay(ms(80)).between(Flow::all()).carrier(Carrier::Process).into_rule();
+    try_all("delay through the injector", Owner::Kernel, Packets::under(rule));
+}
+
+fn filters() {
+    let rule = net::drop().between(Flow::peer(PEER).unwrap()).into_rule();
+    let without = &["owned tables", "nf_tables"];
+    try_all("drop by filters", Owner::Kernel, Packets::without(without, rule));
 }
 
 fn dns() {

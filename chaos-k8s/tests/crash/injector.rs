@@ -40,11 +40,25 @@ pub(crate) enum Job {
 /// A fault, and its target.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Wanted {
-    Net { rule: NetRule, namespace: String },
-    Dns { fault: DnsFault, namespace: String },
-    Stress { cgroup: PathBuf },
-    Pause { pid: u32 },
-    Stop { pid: u32 },
+    /// On a kernel without these pieces, as the doctor calls them.
+    Net {
+        rule: NetRule,
+        namespace: String,
+        without: Vec<String>,
+    },
+    Dns {
+        fault: DnsFault,
+        namespace: String,
+    },
+    Stress {
+        cgroup: PathBuf,
+    },
+    Pause {
+        pid: u32,
+    },
+    Stop {
+        pid: u32,
+    },
 }
 
 /// This program as one that does the job.
@@ -88,7 +102,9 @@ async fn inject(wanted: Wanted, home: &Path, hold: bool, guardian: &Guardian) ->
     let ledger = Ledger::open(ledger(home), node.undos()?)?;
     let radius = BlastRadius::count(1)?;
     let inject = match wanted {
-        Wanted::Net { rule, namespace } => {
+        Wanted::Net { rule, namespace, without } => {
+            let without: Vec<&str> = without.iter().map(String::as_str).collect();
+            let node = Node::without(&chaos, &without)?;
             chaos.inject(rule.on(Targets::one(node.namespace_at(namespace)?), Mode::ALL), radius)
         }
         Wanted::Dns { fault, namespace } => {

@@ -18,7 +18,7 @@ use place::Place;
 use program::Program;
 
 /// The programs whose tests do the same on every kernel that has what they need.
-const NETWORK: [&str; 3] = ["net", "dns", "own"];
+const ALIKE: [&str; 4] = ["net", "dns", "own", "crash"];
 
 /// On this machine's kernel and under User-Mode Linux.
 pub fn all(args: &[String]) -> Result {
@@ -43,11 +43,11 @@ pub fn crash(args: &[String]) -> Result {
 }
 
 /// Under User-Mode Linux alone: `selection` are the arguments of `cargo test` that have run them on this machine's kernel,
-/// so that nothing is built twice. Of the tests of the network those alone that this machine's kernel is not known to have run.
+/// so that nothing is built twice. Of the tests that do the same everywhere those alone that this machine's kernel is not known to have run.
 pub fn uml(selection: &[&str]) -> Result {
     let programs = program::build(selection, &[])?;
     let (network, others): (Vec<Program>, Vec<Program>) =
-        programs.into_iter().partition(|program| NETWORK.contains(&program.name));
+        programs.into_iter().partition(|program| ALIKE.contains(&program.name));
     let network = run_on(place::uml()?.map(Place::after_this_machine), &network, &[]);
     network.and(run_on(place::uml()?, &others, &[]))
 }

@@ -15,8 +15,8 @@ const UML_REQUIRES: &str = "root,nft,netem,filters,tun,tcx,cgroup2,ptrace";
 const DEBIAN_REQUIRES: &str = "root,nft,netem,filters,tun,cgroup2,ptrace";
 
 /// Where this machine's kernel must run these, what is done a hundred times there is done ten times in a guest, and a suite that has
-/// run the tests of the network that need no more leaves them out there.
-const DONE_HERE: [&str; 5] = ["root", "nft", "filters", "tun", "tcx"];
+/// run the tests that need no more leaves them out there, those of programs that do the same everywhere.
+const DONE_HERE: &str = "root,nft,filters,tun,tcx,ptrace";
 
 /// How long a program may take, once its kernel is up.
 const BOUND: Duration = Duration::from_secs(20 * 60);
@@ -69,10 +69,10 @@ impl Place {
         Self { name, runner, environment: vec![("CHAOS_REQUIRE", requires)], only: &[], bound }
     }
 
-    /// For programs of the network of which this machine's kernel has just run all tests that it can.
+    /// For programs of which this machine's kernel has just run all tests that it can.
     pub fn after_this_machine(mut self) -> Self {
-        if DONE_HERE.into_iter().all(is_demanded) {
-            self.environment.push(("CHAOS_ELSEWHERE", "root,nft,filters,tun,tcx"));
+        if DONE_HERE.split(',').all(is_demanded) {
+            self.environment.push(("CHAOS_ELSEWHERE", DONE_HERE));
         }
         self
     }
@@ -102,7 +102,7 @@ pub fn uml() -> Result<Option<Place>> {
     let place = |release: String| {
         let name = format!("User-Mode Linux ({})", release.trim());
         let mut place = Place::guest(name, "run", &["--rw", "/tmp"], UML_REQUIRES, BOUND);
-        if DONE_HERE.into_iter().all(is_demanded) {
+        if DONE_HERE.split(',').all(is_demanded) {
             place.environment.push(("CHAOS_BRIEF", "1"));
         }
         place

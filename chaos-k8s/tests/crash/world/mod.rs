@@ -40,5 +40,5 @@ pub(crate) const LEDGER: &str = "ledger";
 
 /// Whether this may be left of a fault that the kernel owns: it does nothing, and a sweep takes it away.
 pub(crate) fn is_idle(left: &str) -> bool {
-    ["idle device", "empty cgroup", LEDGER].contains(&left)
+    ["idle device", "idle clsact", "empty cgroup", LEDGER].contains(&left)
 }

@@ -22,6 +22,7 @@ const EVERY: Duration = ms(2);
 pub(crate) struct Packets {
     scene: Scene,
     rule: NetRule,
+    without: &'static [&'static str],
     socket: UdpSocket,
     next: u64,
     lists: Vec<String>,
@@ -30,12 +31,17 @@ pub(crate) struct Packets {
 
 impl Packets {
     pub(crate) fn under(rule: NetRule) -> Self {
+        Self::without(&[], rule)
+    }
+
+    /// On a kernel without these pieces.
+    pub(crate) fn without(pieces: &'static [&'static str], rule: NetRule) -> Self {
         let scene = Scene::new();
         let socket = scene.target.inside(|| UdpSocket::bind("0.0.0.0:0")).unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.connect(at(PEER, PORT)).unwrap();
         let (lists, state) = (lists(&scene), scene.state());
-        Self { scene, rule, socket, next: 0, lists, state }
+        Self { scene, rule, without: pieces, socket, next: 0, lists, state }
     }
 
     /// Sends two packets: a rate lets one pass at full speed.
@@ -73,7 +79,8 @@ struct Pair {
 
 impl World for Packets {
     fn wanted(&self) -> Wanted {
-        Wanted::Net { rule: self.rule.clone(), namespace: self.scene.path() }
+        let without = self.without.iter().map(|piece| (*piece).to_owned()).collect();
+        Wanted::Net { rule: self.rule.clone(), namespace: self.scene.path(), without }
     }
 
     fn feels(&mut self) -> bool {
@@ -110,13 +117,16 @@ impl World for Packets {
     }
 }
 
-/// What is new, and what is missing; devices of ours that no table leads to are idle.
+/// What is new, and what is missing; devices of ours that no table leads to are idle, and so is a clsact whose filters have ended.
 pub(super) fn left(now: &[String], before: &[String]) -> Vec<String> {
     let mut new: Vec<String> = now.iter().filter(|line| !before.contains(line)).cloned().collect();
     if !new.iter().any(|line| line.starts_with("table")) {
         for line in new.iter_mut().filter(|line| line.starts_with("device chaos")) {
             *line = "idle device".to_owned();
         }
+    }
+    for line in new.iter_mut().filter(|line| line.starts_with("qdisc clsact")) {
+        *line = "idle clsact".to_owned();
     }
     new.extend(before.iter().filter(|line| !now.contains(line)).map(|line| format!("no {line}")));
     new
