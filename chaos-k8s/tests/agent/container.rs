@@ -43,10 +43,11 @@ impl Container {
         stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
     }
 
-    /// Its process ends; its cgroups, as long as they are looked at, do not.
+    /// Its process ends; its cgroups, the pod's and its own, as long as they are looked at, do not. What is bound last is dropped
+    /// first, as it must be.
     pub(crate) fn end(self) -> (Group, Group) {
         drop(self.process);
-        (self.group, self.pod)
+        (self.pod, self.group)
     }
 
     /// A process more, called `sleep` too.

@@ -98,7 +98,7 @@ fn ends() {
         matches!(&failed, ItemState::Failed { error } if error.contains("no cgroup of container")),
         "{failed:?}"
     );
-    let (group, _pod) = container.end();
+    let (_pod, group) = container.end();
     let state = agent.item(0, |state| matches!(state, ItemState::Absent { .. }));
     assert!(
         matches!(&state, ItemState::Absent { detail } if detail.contains("nothing but stress")),
