@@ -18,6 +18,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("controller_and_agent_die", &[Need::Nodes], || dies(&["agent"], POD, HERE)),
     ("controller_and_agent_in_a_container_die", &[Need::Nodes], || dies(&["agent"], CONTAINER, HERE)),
     ("controller_and_the_agent_s_container_die", &[Need::Nodes], || dies(&["container"], POD, HERE)),
+    ("controller_and_the_agent_s_guardian_die", &[Need::Nodes], || dies(&["guardian"], POD, HERE)),
+    ("controller_and_a_guardian_in_a_container_die", &[Need::Nodes], || dies(&["guardian"], CONTAINER, HERE)),
     ("controller_and_kubelet_die", &[Need::Nodes], || dies(&["kubelet"], POD, HERE)),
     ("controller_and_api_server_die", &[Need::Nodes], || dies(&["api"], POD, HERE)),
     ("the_node_is_cut_off", &[Need::UmlNodes], || dies(&["network"], POD, UML)),
@@ -34,33 +36,41 @@ const LASTING: Duration = secs(12);
 /// How long after that an effect may be felt: what issue and documentation promise.
 const AFTER: Duration = secs(15);
 
-/// A script of the testbed's, which must work.
-fn script(name: &str, args: &[&str]) {
+/// What a command prints on a node, which must work.
+pub(crate) fn output(args: &[&str; 2]) -> String {
+    script("gx", args)
+}
+
+/// A script of the testbed's, which must work; what it prints.
+fn script(name: &str, args: &[&str]) -> String {
     let folder = std::env::var_os("TESTBED_CLUSTER").unwrap();
     let path = std::path::Path::new(&folder).join(name);
     #[expect(clippy::disallowed_methods, reason = "the cluster is acted on by its scripts")]
     let done = Command::new(path).args(args).output().unwrap();
     assert!(done.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
 fn kill(what: &str, node: &str) {
-    match what {
+    let _ = match what {
         // The injector is one of its processes: the guardian takes back what it had.
         "agent" => script("gx", &[node, "kill -9 $(pgrep -n -f '[c]haos-agent')"]),
+        // The first of them: its container goes with it.
+        "guardian" => script("gx", &[node, "kill -9 $(pgrep -o -f '[c]haos-agent')"]),
         "container" => script("gx", &[node, "kill -9 $(pgrep -f '[c]haos-agent')"]),
         "kubelet" => script("gx", &[node, "kill -9 $(pgrep -f '[k]ubelet --')"]),
         "api" => script("component", &["kill", "kube-apiserver"]),
         "network" => script("node-cut", &[node]),
         _ => unreachable!("{what}"),
-    }
+    };
 }
 
 fn heal(what: &str, node: &str) {
-    match what {
+    let _ = match what {
         "api" => script("component", &["start", "kube-apiserver"]),
         "network" => script("node-cut", &[node, "--heal"]),
-        _ => {}
-    }
+        _ => String::new(),
+    };
 }
 
 /// Cut off from its database, with nobody who would end that but the agent.

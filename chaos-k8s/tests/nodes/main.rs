@@ -12,6 +12,8 @@ mod ends;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
+mod on_node;
+#[cfg(target_os = "linux")]
 mod rights;
 #[cfg(target_os = "linux")]
 mod scene;
@@ -27,7 +29,15 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[api::TESTS, choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS, rights::TESTS])
+    support::run(&[
+        api::TESTS,
+        choice::TESTS,
+        network::TESTS,
+        stress::TESTS,
+        on_node::TESTS,
+        ends::TESTS,
+        rights::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -42,6 +42,9 @@ impl FaultData {
             TargetData::Processes(_) => {
                 Rights::none().with(Right::HostPid, "to see the containers' processes")
             }
+            TargetData::NodeProcesses(_) => {
+                Rights::none().with(Right::HostPid, "to see the node's processes")
+            }
         };
         let rights = rights.and(match self {
             Self::Network(_) | Self::Dns(_) => {

@@ -39,7 +39,9 @@ impl Item {
                 matches!(self.target, TargetData::OwnNetwork(_) | TargetData::Network(_))
             }
             FaultData::Stress(_) => matches!(self.target, TargetData::OwnCgroup(_) | TargetData::Cgroup(_)),
-            FaultData::Signal(_) | FaultData::Pause(_) => matches!(self.target, TargetData::Processes(_)),
+            FaultData::Signal(_) | FaultData::Pause(_) => {
+                matches!(self.target, TargetData::Processes(_) | TargetData::NodeProcesses(_))
+            }
         };
         if !fits {
             return Err(Error::invalid(format!(

@@ -34,7 +34,9 @@ use serde::{Deserialize, Serialize};
 
 pub use fault::{FaultData, SignalData};
 pub use item::Item;
-pub use target::{ContainerCgroup, ContainerProcesses, OwnCgroup, OwnNetwork, PodNetwork, TargetData, Which};
+pub use target::{
+    ContainerCgroup, ContainerProcesses, NodeProcesses, OwnCgroup, OwnNetwork, PodNetwork, TargetData, Which,
+};
 pub use token::Token;
 use version::Version;
 

@@ -12,6 +12,8 @@ use crate::node::process::ContainerId;
 /// Where a container runtime keeps the network namespaces of pods: containerd and CRI-O.
 const NETNS: &str = "/var/run/netns";
 const CGROUPS: &str = "/sys/fs/cgroup";
+/// More than the path of any program that a node runs.
+const LONGEST_PROCESS: usize = 255;
 
 /// What an item acts on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +30,8 @@ pub enum TargetData {
     Cgroup(ContainerCgroup),
     /// Processes of a container on the agent's node, whose processes the agent must see (`hostPID`).
     Processes(ContainerProcesses),
+    /// Processes of the node itself, in no container (`hostPID` as well): its kubelet, its container runtime.
+    NodeProcesses(NodeProcesses),
 }
 
 /// The network that the agent is in.
@@ -101,6 +105,14 @@ pub enum Which {
     Named(String),
 }
 
+/// Processes of the node itself: those of this name that are in no pid namespace below the node's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NodeProcesses {
+    /// The name, as [`Node::processes_named`](crate::Node::processes_named) takes it.
+    pub named: String,
+}
+
 fn netns() -> PathBuf {
     PathBuf::from(NETNS)
 }
@@ -144,12 +156,25 @@ impl ContainerProcesses {
     }
 }
 
+impl NodeProcesses {
+    /// Those of this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { named: name.into() }
+    }
+}
+
+impl From<NodeProcesses> for TargetData {
+    fn from(processes: NodeProcesses) -> Self {
+        Self::NodeProcesses(processes)
+    }
+}
+
 impl TargetData {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::OwnNetwork(_) | Self::Network(_) => "a network",
             Self::OwnCgroup(_) | Self::Cgroup(_) => "a cgroup",
-            Self::Processes(_) => "processes",
+            Self::Processes(_) | Self::NodeProcesses(_) => "processes",
         }
     }
 
@@ -195,7 +220,20 @@ impl TargetData {
                     _ => Ok(()),
                 }
             }
+            Self::NodeProcesses(processes) => check_name(&processes.named),
         }
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match name {
+        "" => Err(Error::invalid("the name of a process is empty: name one")),
+        name if name.len() > LONGEST_PROCESS || name.contains(char::is_control) => {
+            Err(Error::invalid(format!(
+                "{name:?} is no name of a process: give 1 to {LONGEST_PROCESS} bytes without control characters"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

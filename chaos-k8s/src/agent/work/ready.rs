@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chaos_core::{Error, Fault, Injection, Owner, Result, Target};
 
-use super::find::{Networks, cgroup, own_network, processes};
+use super::find::{Networks, cgroup, node_processes, own_network, processes};
 use super::tools::{BoxFuture, Tools};
 use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
-use crate::node::process::{self, Signals};
+use crate::node::Node;
+use crate::node::process::{self, Process, Signals};
 use crate::node::stress::Placement;
 
 type Begin = Box<dyn FnOnce(Tools, Duration) -> BoxFuture<Result<Injection>> + Send>;
@@ -43,15 +44,15 @@ impl Ready {
             (FaultData::Stress(stress), TargetData::OwnCgroup(_)) => {
                 plan(stress.clone().placed(Placement::Here), vec![node.own_cgroup()?]).await
             }
-            (FaultData::Signal(data), TargetData::Processes(wanted)) => {
-                let (once, targets) = (Signals::try_from(data)?, processes(node, wanted).await?);
+            (FaultData::Signal(data), target) => {
+                let (once, targets) = (Signals::try_from(data)?, processes_of(node, target).await?);
                 match data {
                     SignalData { every: None, .. } => plan(once, targets).await,
                     SignalData { every: Some(every), .. } => plan(once.every(*every)?, targets).await,
                 }
             }
-            (FaultData::Pause(pause), TargetData::Processes(wanted)) => {
-                plan::<process::Pause>(pause.clone(), processes(node, wanted).await?).await
+            (FaultData::Pause(pause), target) => {
+                plan::<process::Pause>(pause.clone(), processes_of(node, target).await?).await
             }
             _ => Err(no_match()),
         }
@@ -60,6 +61,14 @@ impl Ready {
     /// Puts it in force, for so long: what can ends by itself a while after that.
     pub(super) fn begin(self, tools: Tools, lasting: Duration) -> BoxFuture<Result<Injection>> {
         (self.begin)(tools, lasting)
+    }
+}
+
+async fn processes_of(node: &Node, target: &TargetData) -> Result<Vec<Process>> {
+    match target {
+        TargetData::Processes(wanted) => processes(node, wanted).await,
+        TargetData::NodeProcesses(wanted) => node_processes(node, wanted).await,
+        _ => Err(no_match()),
     }
 }
 

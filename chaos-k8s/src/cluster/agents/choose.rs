@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::delivery::{Delivery, ways};
 use super::facts::Facts;
 use super::fault::{Carried, NAMED, PodFault};
-use super::plan::{request, spec};
+use super::plan::{spec, would_take};
 use crate::agent::rights::Rights as AgentRights;
 use crate::agent::spec::{FaultData, Item};
 use crate::cluster::Pod;
@@ -178,23 +178,8 @@ impl<F: Carried> PodFault<F> {
         let mut spec = spec(data, secs(60), delivery);
         spec.items = items.to_vec();
         let end = self.end_of(pod, facts, delivery, &spec);
-        let request =
-            request(&end.place, &self.body(&end, &spec, rights, self.cluster().deadline(None)?)?).dry_run();
-        let answer: Result<Value, _> = self.cluster().api().send(request).await;
-        let result = match answer {
-            Ok(_) => Ok(()),
-            Err(trouble) if trouble.is_not_found() && delivery == Delivery::NodePod => Err(format!(
-                "namespace {} is not there: make it for agents, or say `in_namespace`",
-                self.agents.namespace()
-            )),
-            Err(trouble) => {
-                let error = Error::from(trouble);
-                if !error.is_refused() {
-                    return Err(error);
-                }
-                Err(error.chain())
-            }
-        };
+        let body = self.body(&end, &spec, rights, self.cluster().deadline(None)?)?;
+        let result = would_take(&self.agents, &end, &body).await?;
         if delivery == Delivery::NodePod {
             let now = (Instant::now(), result.clone());
             self.state.looked_up.lock().await.on_nodes.insert(facts.node.clone(), now);

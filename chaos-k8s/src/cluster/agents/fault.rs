@@ -17,17 +17,13 @@ use super::live::STARTS_WITHIN;
 use super::peers::Peers;
 use super::plan::State;
 use super::settings::Agents;
-use crate::agent::control::Order;
 use crate::agent::spec::FaultData;
-use crate::agent::status::ItemState;
 use crate::cluster::rights::{Needs, Place as Where, Rights};
 use crate::cluster::{Cluster, Pod};
 use crate::node::net::{Direction, NetRule, Traffic};
 
 /// The name of the fault in the spec of its agents.
 pub(super) const NAMED: &str = "fault";
-/// How much later than asked an agent may end without being told to.
-const SLACK: Duration = secs(3);
 
 /// A fault on pods by agents; made by [`Agents::net`] and [`Agents::fault`].
 #[derive(Debug, Clone)]
@@ -195,10 +191,7 @@ impl<F: Carried> Fault for PodFault<F> {
         let Some(live) = self.cluster().agents_at_work().find(end.agent) else {
             return Err(Error::failed("its agent has ended"));
         };
-        if live.left().is_some_and(|left| left + SLACK >= wanted) {
-            return Ok(());
-        }
-        live.order(Order::Extend(wanted)).await
+        live.lasts(wanted).await
     }
 
     async fn observe(&self, pod: &Pod, end: &AgentEnd) -> Result<Observed> {
@@ -215,22 +208,6 @@ impl<F: Carried> Fault for PodFault<F> {
                 ));
             }
         }
-        let (states, silence) = live.look(&pod.object().uid);
-        let mut details = Vec::new();
-        let mut in_force = silence.is_none() && !states.is_empty();
-        details.extend(silence);
-        for state in states {
-            let (is, detail) = match state {
-                Some(ItemState::InForce { detail }) => (true, detail),
-                Some(ItemState::Absent { detail } | ItemState::Reverted { detail }) => (false, detail),
-                Some(ItemState::Failed { error } | ItemState::Left { error }) => (false, error),
-                Some(ItemState::Skipped { why }) => (false, why),
-                Some(ItemState::Prepared { .. }) | None => (false, "not injected yet".to_owned()),
-            };
-            in_force &= is;
-            details.push(detail);
-        }
-        let detail = details.join("; ");
-        Ok(if in_force { Observed::in_force(detail) } else { Observed::absent(detail) })
+        Ok(live.observed(&pod.object().uid))
     }
 }

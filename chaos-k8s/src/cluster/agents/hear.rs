@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::end::waits_for;
 use super::facts::RawPod;
 use super::place::Place;
-use crate::agent::status::{Beat, Heard as News, ItemState, Reader, Said};
+use crate::agent::status::{Beat, Ending, Heard as News, ItemState, Reader, Said};
 use crate::cluster::Cluster;
 use crate::cluster::api::Request;
 
@@ -146,10 +146,20 @@ fn state(pod: &RawPod, place: &Place) -> State {
     let Some(status) = pod.container(place.container()) else {
         return State::Waits(format!("its pod is {phase}"));
     };
-    if let Some(how) = &status.state.terminated {
-        let words = format!("the agent has ended with {} ({})", how.exit_code, how.reason);
-        // The kubelet starts one in a pod of its own again.
-        return if is_its_own { State::Waits(words) } else { State::Over(words) };
+    // The kubelet starts one in a pod of its own again; one that was not killed would end as it did before.
+    let before = status.last_state.terminated.as_ref().filter(|_| status.state.waiting.is_some());
+    if let Some(how) = status.state.terminated.as_ref().or(before) {
+        let why = Ending::of_code(how.exit_code);
+        let words = match why {
+            Some(why) => format!("the agent has ended: {why}"),
+            None => format!("the agent has ended with {} ({})", how.exit_code, how.reason),
+        };
+        if !is_its_own || why.is_some() {
+            return State::Over(words);
+        }
+        if status.state.terminated.is_some() {
+            return State::Waits(words);
+        }
     }
     match &status.state.waiting {
         Some(waiting) if HOPELESS.contains(&waiting.reason.as_str()) => {

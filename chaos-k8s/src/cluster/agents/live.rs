@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::duration::brief;
-use chaos_core::{Error, Result};
+use chaos_core::{Error, Observed, Result};
 use serde_json::{Value, json};
 use tokio::sync::{OnceCell, watch};
 
@@ -29,6 +29,8 @@ pub(super) const STARTS_WITHIN: Duration = Duration::from_secs(80);
 const HEEDED_WITHIN: Duration = Duration::from_secs(100);
 /// How often it is looked at a container that carries an order.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How much later than asked an agent may end without being told to.
+const SLACK: Duration = Duration::from_secs(3);
 /// How many ephemeral containers carry orders to one agent.
 const MOST_TELLERS: usize = 16;
 
@@ -152,8 +154,28 @@ impl Live {
         }
     }
 
+    /// What is seen of this target's items.
+    pub(super) fn observed(&self, target: &str) -> Observed {
+        let (states, silence) = self.look(target);
+        let mut in_force = silence.is_none() && !states.is_empty();
+        let mut details = Vec::from_iter(silence);
+        for state in states {
+            let (is, detail) = match state {
+                Some(ItemState::InForce { detail }) => (true, detail),
+                Some(ItemState::Absent { detail } | ItemState::Reverted { detail }) => (false, detail),
+                Some(ItemState::Failed { error } | ItemState::Left { error }) => (false, error),
+                Some(ItemState::Skipped { why }) => (false, why),
+                Some(ItemState::Prepared { .. }) | None => (false, "not injected yet".to_owned()),
+            };
+            in_force &= is;
+            details.push(detail);
+        }
+        let detail = details.join("; ");
+        if in_force { Observed::in_force(detail) } else { Observed::absent(detail) }
+    }
+
     /// The last that was heard of this target's items, and whether something is heard at all.
-    pub(super) fn look(&self, target: &str) -> (Vec<Option<ItemState>>, Option<String>) {
+    fn look(&self, target: &str) -> (Vec<Option<ItemState>>, Option<String>) {
         let heard = self.heard.borrow();
         let states =
             self.items.get(target).into_iter().flatten().map(|number| heard.items.get(number).cloned());
@@ -228,6 +250,14 @@ impl Live {
                 None => {}
             }
         }
+    }
+
+    /// Its faults last so long from now on: it is told, unless they do.
+    pub(super) async fn lasts(&self, wanted: Duration) -> Result<()> {
+        if self.left().is_some_and(|left| left + SLACK >= wanted) {
+            return Ok(());
+        }
+        self.order(Order::Extend(wanted)).await
     }
 
     /// How long its faults last from now on, as far as it was heard.

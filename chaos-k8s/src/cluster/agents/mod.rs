@@ -30,6 +30,7 @@
 //! | stress of the pod's limits | nothing | |
 //! | stress of a container's limits | | the node's cgroups; where they are bordered, hostPID, SYS_ADMIN, SYS_PTRACE |
 //! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
+//! | the same to processes of the node itself ([`Agents::node_processes`]) | | the same |
 //!
 //! Kubernetes gives an ephemeral container no resources of its own, and so the least weight: CPU stress by one takes what the pod's
 //! containers leave of its limit, or use beside each other. For more there is the agent pod: name a container.
@@ -60,6 +61,7 @@ mod hear;
 mod left;
 mod live;
 mod manifest;
+mod on_node;
 mod peers;
 mod place;
 mod plan;
@@ -70,5 +72,6 @@ pub use end::AgentEnd;
 pub use fault::{Carried, PodFault};
 pub(crate) use left::{containers, end_pod};
 pub(crate) use live::AtWork;
+pub use on_node::NodeFault;
 pub use peers::Peers;
 pub use settings::Agents;

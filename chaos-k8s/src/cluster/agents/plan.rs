@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
-use chaos_core::{Approved, Fault, Result};
+use chaos_core::{Approved, Error, Fault, Result};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -19,11 +19,12 @@ use super::fault::{Carried, NAMED, PodFault};
 use super::live::Live;
 use super::manifest::{KEPT_IN, Made, orders_file};
 use super::place::Place;
+use super::settings::Agents;
 use crate::agent::rights::Rights as AgentRights;
 use crate::agent::spec::{FaultData, Item, Restart, Spec};
-use crate::cluster::Pod;
 use crate::cluster::api::{Kind, Request};
 use crate::cluster::mark::Deadline;
+use crate::cluster::{Cluster, Pod};
 
 /// How long after its plan an agent in an ephemeral container may still begin.
 const BEGINS_WITHIN: Duration = secs(180);
@@ -131,8 +132,7 @@ impl<F: Carried> PodFault<F> {
         let Blueprint { end, mut spec, mut items, addresses } = blueprint;
         let lasting = targets.first().and_then(|target| target.lasting());
         let lasting = lasting.unwrap_or_else(|| self.cluster().longest());
-        spec.lasting = lasting;
-        spec.at_most = Some(lasting.max(self.cluster().longest()));
+        bound(&mut spec, lasting, self.cluster());
         if let Place::Container { not_after, .. } = &end.place {
             spec.not_after = Some(*not_after);
         }
@@ -151,6 +151,33 @@ impl<F: Carried> PodFault<F> {
             self.body(&end, &spec, &rights, until)
         });
         Live::new(self.cluster(), end, body, numbers, addresses)
+    }
+}
+
+/// How long its faults last, and how far they may be extended.
+pub(super) fn bound(spec: &mut Spec, lasting: Duration, cluster: &Cluster) {
+    spec.lasting = lasting;
+    spec.at_most = Some(lasting.max(cluster.longest()));
+}
+
+/// Asks the API server whether it would take the agent; why not, where it refuses.
+pub(super) async fn would_take(
+    agents: &Agents,
+    end: &AgentEnd,
+    body: &Value,
+) -> Result<std::result::Result<(), String>> {
+    let answer: std::result::Result<Value, _> =
+        agents.cluster().api().send(request(&end.place, body).dry_run()).await;
+    match answer {
+        Ok(_) => Ok(Ok(())),
+        Err(trouble) if trouble.is_not_found() && matches!(end.place, Place::Pod { .. }) => Ok(Err(format!(
+            "namespace {} is not there: make it for agents, or say `in_namespace`",
+            agents.namespace()
+        ))),
+        Err(trouble) => match Error::from(trouble) {
+            error if error.is_refused() => Ok(Err(error.chain())),
+            error => Err(error),
+        },
     }
 }
 

@@ -7,4 +7,4 @@ mod processes;
 
 pub(super) use cgroup::cgroup;
 pub(super) use network::{Networks, own_network};
-pub(super) use processes::processes;
+pub(super) use processes::{node_processes, processes};

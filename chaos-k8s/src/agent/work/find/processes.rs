@@ -3,7 +3,7 @@
 use chaos_core::{Error, Result, Select, Target};
 use procfs::process::Process as Proc;
 
-use crate::agent::spec::{ContainerProcesses, Which};
+use crate::agent::spec::{ContainerProcesses, NodeProcesses, Which};
 use crate::node::Node;
 use crate::node::process::Process;
 
@@ -27,6 +27,21 @@ pub(in crate::agent::work) async fn processes(
     Ok(picked)
 }
 
+/// Those of the node itself that are meant, as they are now: a process of a container has a number of its own there as well.
+pub(in crate::agent::work) async fn node_processes(
+    node: &Node,
+    wanted: &NodeProcesses,
+) -> Result<Vec<Process>> {
+    let mut all = Select::select(&node.processes_named(&wanted.named)?).await?;
+    all.retain(|process| {
+        process.stat().is_ok_and(|stat| numbers(stat.pid).is_some_and(|all| all.len() == 1))
+    });
+    if all.is_empty() {
+        return Err(Error::refused(format!("no process of the node itself is called {}", wanted.named)));
+    }
+    Ok(all)
+}
+
 /// The one that has the number 1 in the container; where containers share their numbers, the one that was started first.
 fn first(all: Vec<Process>) -> Result<Option<Process>> {
     let mut oldest: Option<(u64, Process)> = None;
@@ -44,6 +59,10 @@ fn first(all: Vec<Process>) -> Result<Option<Process>> {
 }
 
 fn is_numbered_first(pid: i32) -> bool {
-    let numbers = Proc::new(pid).and_then(|process| process.status()).ok().and_then(|status| status.nspid);
-    numbers.is_some_and(|numbers| numbers.len() > 1 && numbers.last() == Some(&1))
+    numbers(pid).is_some_and(|numbers| numbers.len() > 1 && numbers.last() == Some(&1))
+}
+
+/// Its numbers, from our pid namespace down to its own.
+fn numbers(pid: i32) -> Option<Vec<i32>> {
+    Proc::new(pid).and_then(|process| process.status()).ok()?.nspid
 }

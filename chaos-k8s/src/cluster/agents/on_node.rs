@@ -1,0 +1,246 @@
+//! [`NodeFault`]: a fault on the processes of nodes themselves, by agents.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chaos_core::units::secs;
+use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result};
+use serde::Deserialize;
+
+use super::delivery::Delivery;
+use super::end::AgentEnd;
+use super::fault::NAMED;
+use super::live::{Live, STARTS_WITHIN};
+use super::manifest::Made;
+use super::place::Place as At;
+use super::plan::{bound, spec, would_take};
+use super::settings::Agents;
+use crate::agent::spec::{FaultData, Item, NodeProcesses, SignalData, Spec};
+use crate::cluster::api::{Kind, Meta, Request};
+use crate::cluster::rights::{Needs, Place, Right, Rights};
+use crate::cluster::{Cluster, ClusterNode};
+use crate::node::process::Signal;
+
+const KUBELET: &str = "kubelet";
+/// Those whose pause nobody could be told of: agents are started and heard through them.
+const CARRIERS: [&str; 5] = [KUBELET, "containerd", "crio", "dockerd", "cri-dockerd"];
+
+impl Agents {
+    /// A signal to the processes of nodes themselves that have this name, or a pause of them: of a daemon of the node, or once of
+    /// its container runtime. Those in containers are not meant, whatever they are called; for them there is
+    /// [`fault`](Self::fault).
+    ///
+    /// A signal is not taken back: whoever starts such a process anew does so after SIGKILL as well.
+    ///
+    /// ```no_run
+    /// # async fn example(chaos: chaos_core::Chaos, cluster: chaos_k8s::Cluster) -> chaos_core::Result<()> {
+    /// use chaos_core::{BlastRadius, Experiment, Fault, Mode, units::secs};
+    /// use chaos_k8s::node::process;
+    ///
+    /// let agents = cluster.agents("registry.example.org/chaos-agent:0.1.0")?;
+    /// let still = agents.node_processes("chronyd", process::pause())?;
+    /// let report = Experiment::new(&chaos, "the clock is right for a minute without its daemon")
+    ///     .fault(still.on(cluster.nodes().named("node2"), Mode::ALL))
+    ///     .blast_radius(BlastRadius::count(1)?)
+    ///     .lasting(secs(60))
+    ///     .run()
+    ///     .await?;
+    /// # let _ = report;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A name that no process has, a fault that is not on processes, and a pause of the kubelet or of a container runtime,
+    /// without which agents can neither be started nor heard.
+    pub fn node_processes(&self, name: impl Into<String>, fault: impl Into<FaultData>) -> Result<NodeFault> {
+        let (name, asked) = (name.into(), fault.into());
+        check(&name, &asked)?;
+        Ok(NodeFault { agents: self.clone(), name, asked, planned: Arc::default() })
+    }
+
+    /// Kills the kubelet of nodes with SIGKILL, once. What supervises it starts it again (systemd: `Restart=always`): what is seen
+    /// is how the node and its pods bear that. Pods run on meanwhile.
+    ///
+    /// # Errors
+    /// None at present; those of [`node_processes`](Self::node_processes).
+    pub fn restart_kubelet(&self) -> Result<NodeFault> {
+        self.node_processes(KUBELET, SignalData::once(Signal::KILL))
+    }
+}
+
+fn check(name: &str, asked: &FaultData) -> Result<()> {
+    let short = name.rsplit('/').next().unwrap_or_default();
+    if CARRIERS.contains(&short) && !matches!(asked, FaultData::Signal(_)) {
+        return Err(Error::refused(format!(
+            "while {short} stands still no agent is started or heard on its node: kill it instead"
+        )));
+    }
+    let item = Item::new("node", NodeProcesses::named(name), NAMED);
+    Spec::lasting(secs(60)).fault(NAMED, asked.clone()).item(item).check()
+}
+
+/// A fault on the processes of nodes themselves, by an agent pod on each; made by [`Agents::node_processes`].
+#[derive(Debug, Clone)]
+#[must_use = "a fault does nothing until it is injected"]
+pub struct NodeFault {
+    agents: Agents,
+    name: String,
+    asked: FaultData,
+    /// Agents that are planned, and not approved yet, by their nodes' UIDs.
+    planned: Arc<Mutex<HashMap<String, (AgentEnd, Spec)>>>,
+}
+
+/// What of a node is read here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawNode {
+    metadata: Meta,
+    status: RawStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawStatus {
+    conditions: Vec<RawCondition>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawCondition {
+    r#type: String,
+    status: String,
+}
+
+impl NodeFault {
+    fn cluster(&self) -> &Cluster {
+        self.agents.cluster()
+    }
+
+    fn made(&self, end: &AgentEnd, spec: &Spec, lasting: Option<Duration>) -> Result<serde_json::Value> {
+        let At::Pod { namespace, name, node } = &end.place else {
+            unreachable!("an agent on a node is a pod")
+        };
+        let made = Made {
+            image: self.agents.image(),
+            agent: end.agent,
+            run: self.cluster().run(),
+            fault: &Fault::describe(self),
+            until: self.cluster().deadline(lasting)?,
+            rights: &spec.rights(self.agents.ground_of_nodes())?,
+            spec,
+        };
+        made.pod(namespace, name, node)
+    }
+}
+
+impl Needs for NodeFault {
+    fn needs(&self, place: Place<'_>) -> Rights {
+        let own = Some(self.agents.namespace());
+        let mut rights = Rights::from_iter([place.right("get")]);
+        for verb in ["create", "get", "patch", "delete"] {
+            rights.insert(Right::new(verb, Kind::POD, own));
+        }
+        rights.insert(Right::new("get", Kind::POD, own).on("log"));
+        rights
+    }
+}
+
+impl Fault for NodeFault {
+    type Target = ClusterNode;
+    type Undo = AgentEnd;
+
+    fn describe(&self) -> String {
+        format!("{} of {}", self.asked, self.name)
+    }
+
+    fn via<'a>(&'a self, _: &'a ClusterNode) -> &'a Cluster {
+        self.cluster()
+    }
+
+    fn takes_at_most(&self) -> Duration {
+        STARTS_WITHIN + secs(40)
+    }
+
+    async fn prepare(&self, node: &ClusterNode) -> Result<Plan<AgentEnd>> {
+        let cluster = self.cluster();
+        cluster.require(&self.needs(Place::new(Kind::NODE, None))).await?;
+        let object = node.object();
+        let found: Option<RawNode> = cluster.api().find(Request::get(Kind::NODE, None, &object.name)).await?;
+        let Some(found) = found.filter(|found| found.metadata.uid == object.uid) else {
+            return Err(Error::refused("it is gone"));
+        };
+        let ready = found.status.conditions.iter().find(|condition| condition.r#type == "Ready");
+        if ready.is_none_or(|ready| ready.status != "True") {
+            return Err(Error::refused("it is not ready: no agent would be started there"));
+        }
+        let item = Item::new(&object.name, NodeProcesses::named(&self.name), NAMED);
+        let spec = spec(&self.asked, secs(60), Delivery::NodePod).item(item);
+        let place = At::of_pod(self.agents.namespace(), spec.run, &object.name);
+        let end = AgentEnd { agent: spec.run, place };
+        if let Err(why) = would_take(&self.agents, &end, &self.made(&end, &spec, None)?).await? {
+            return Err(Error::refused(format!("no agent can be brought to it: {why}")));
+        }
+        let rights = spec.rights(self.agents.ground_of_nodes())?;
+        let rights: Vec<String> = rights.iter().map(|(right, _)| right.to_string()).collect();
+        let change = format!("{}, by {} with {}", self.describe(), Delivery::NodePod, rights.join(", "));
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner).insert(object.uid, (end.clone(), spec));
+        Ok(Plan::reversible(change, end).owned_by(Owner::Deadline))
+    }
+
+    fn gather(&self, targets: &[(&Approved<ClusterNode>, &AgentEnd)]) {
+        let mut planned = std::mem::take(&mut *self.planned.lock().unwrap_or_else(PoisonError::into_inner));
+        for (node, end) in targets {
+            let uid = node.object().uid;
+            let Some((_, mut spec)) = planned.remove(&uid).filter(|(planned, _)| planned == *end) else {
+                continue;
+            };
+            let cluster = self.cluster();
+            bound(&mut spec, node.lasting().unwrap_or_else(|| cluster.longest()), cluster);
+            let body = self.made(end, &spec, node.lasting());
+            let items = BTreeMap::from([(uid, vec![0])]);
+            cluster.agents_at_work().add(Live::new(cluster, (*end).clone(), body, items, BTreeMap::new()));
+        }
+    }
+
+    async fn inject(&self, node: &Approved<ClusterNode>, end: &AgentEnd) -> Result<()> {
+        let Some(live) = self.cluster().agents_at_work().find(end.agent) else {
+            return Err(Error::failed("its agent was not planned by this fault: plan and inject it anew"));
+        };
+        live.begin().await?;
+        live.in_force(&node.object().uid).await
+    }
+
+    async fn extend(&self, node: &Approved<ClusterNode>, end: &AgentEnd) -> Result<()> {
+        let Some(live) = self.cluster().agents_at_work().find(end.agent) else {
+            return Err(Error::failed("its agent has ended"));
+        };
+        live.lasts(node.lasting().unwrap_or_else(|| self.cluster().longest())).await
+    }
+
+    async fn observe(&self, node: &ClusterNode, end: &AgentEnd) -> Result<Observed> {
+        Ok(match self.cluster().agents_at_work().find(end.agent) {
+            Some(live) => live.observed(&node.object().uid),
+            None => Observed::absent("its agent has ended"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::{net, process};
+
+    #[test]
+    fn what_no_agent_could_do_to_a_node_is_refused() {
+        let refused = |name: &str, fault: FaultData| check(name, &fault).unwrap_err();
+        let term = || FaultData::from(SignalData::once(Signal::TERM));
+        assert!(refused("", term()).to_string().contains("empty"));
+        assert!(refused("a\nb", term()).is_invalid());
+        assert!(refused("containerd", net::drop().into()).to_string().contains("no fault on processes"));
+        for carrier in [KUBELET, "/usr/bin/containerd"] {
+            assert!(refused(carrier, process::pause().into()).to_string().contains("stands still"));
+            check(carrier, &term()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Faults on the processes of nodes themselves.
+
+use chaos_core::units::secs;
+use chaos_core::{BlastRadius, Clock, Fault, Injection, Ledger, Mode, Observed};
+use chaos_k8s::agent::spec::SignalData;
+use chaos_k8s::cluster::agents::NodeFault;
+use chaos_k8s::node::process::{self, Signal};
+
+use crate::ends::output;
+use crate::scene::{HERE, Scene, until};
+use crate::server::really;
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_kubelet_is_killed_and_started_again", &[Need::Nodes], kubelet),
+    ("a_process_of_the_node_stands_still", &[Need::Nodes], still),
+    ("a_node_without_such_a_process_is_said", &[Need::Nodes], none),
+];
+
+async fn inject(scene: &Scene, fault: NodeFault) -> chaos_core::Result<Injection> {
+    let ledger = Ledger::in_memory(scene.cluster.undos()?);
+    let fault = fault.on(scene.cluster.nodes().named(HERE), Mode::ONE);
+    scene.chaos.inject(fault, BlastRadius::count(1)?).ledger(ledger).begin().await
+}
+
+/// The numbers of these processes of the node.
+fn pids(pattern: &str) -> String {
+    output(&[HERE, &format!("pgrep -x {pattern} || true")])
+}
+
+fn kubelet() {
+    really(async {
+        let scene = Scene::alone().await;
+        let front = scene.part("front", HERE).await;
+        let before = pids("kubelet");
+        let injection = inject(&scene, scene.any_agents().restart_kubelet().unwrap()).await.unwrap();
+        until(|| async {
+            let now = pids("kubelet");
+            !now.is_empty() && now != before
+        })
+        .await;
+        assert!(front.get("/health").await.is_some(), "pods run on");
+        injection.revert().await.unwrap();
+        until(|| async {
+            let (_, node) = scene.server.ask(&format!("/api/v1/nodes/{HERE}")).await;
+            let conditions = node["status"]["conditions"].as_array().unwrap().clone();
+            conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
+        })
+        .await;
+        scene.over().await;
+    });
+}
+
+/// A process of the node that is called like one in a container, which goes on.
+fn still() {
+    really(async {
+        let scene = Scene::alone().await;
+        let front = scene.part("front", HERE).await;
+        output(&[HERE, "(exec -a shop sleep 600) >/dev/null 2>&1 & echo $! > /tmp/chaos-test-shop"]);
+        let state = || output(&[HERE, "cut -d' ' -f3 /proc/$(cat /tmp/chaos-test-shop)/stat"]);
+        let stop = scene.any_agents().node_processes("shop", process::pause()).unwrap();
+        let injection = inject(&scene, stop).await.unwrap();
+        let seen: Vec<Observed> =
+            injection.observe().await.into_iter().map(|(_, seen)| seen.unwrap()).collect();
+        assert!(seen.iter().all(Observed::is_in_force), "{seen:?}");
+        assert_eq!(state(), "t");
+        assert!(front.get("/health").await.is_some(), "the one in a container goes on");
+        injection.revert().await.unwrap();
+        assert_eq!(state(), "S");
+        output(&[HERE, "kill $(cat /tmp/chaos-test-shop); rm /tmp/chaos-test-shop"]);
+        scene.over().await;
+    });
+}
+
+fn none() {
+    really(async {
+        let scene = Scene::new().await;
+        let kill =
+            scene.any_agents().node_processes("nobody-of-here", SignalData::once(Signal::KILL)).unwrap();
+        let error = inject(&scene, kill).await.unwrap_err();
+        assert!(error.chain().contains("no process of the node itself"), "{}", error.chain());
+        Clock::real().sleep(secs(1)).await;
+        scene.over().await;
+    });
+}
