@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
-use crate::agent::command;
+use crate::agent::{command, wait_until};
 use crate::group::Group;
 
 /// A user without rights.
@@ -23,11 +23,31 @@ impl Container {
     }
 
     pub(crate) fn as_user(user: u32) -> Self {
+        let mut process = command("sleep");
+        process.arg("600").uid(user);
+        Self::of(process)
+    }
+
+    /// With a file system of its own, as these words of a shell make it.
+    pub(crate) fn with_own_files(words: &str) -> Self {
+        let mut process = command("unshare");
+        process.args(["--mount", "sh", "-c", &format!("{words} && exec sleep 600")]);
+        let container = Self::of(process);
+        let name = || fs::read_to_string(format!("/proc/{}/comm", container.pid())).unwrap();
+        wait_until("its files are there", || name().trim() == "sleep");
+        container
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    fn of(mut process: Command) -> Self {
         let pod = Group::new();
         let bytes: [u8; 32] = std::array::from_fn(|_| rand());
         let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let group = pod.child(&id);
-        let process = command("sleep").arg("600").uid(user).stdout(Stdio::null()).spawn().unwrap();
+        let process = process.stdout(Stdio::null()).spawn().unwrap();
         group.take(process.id());
         Self { process: Ended(process), id, group, pod }
     }

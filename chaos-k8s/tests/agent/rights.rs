@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_own_network_needs_what_is_said", &[Need::Root, Need::Nft], own),
     ("stress_needs_no_capability_on_open_ground", &[Need::Root, Need::Cgroup1], open),
     ("stress_across_a_border_needs_what_is_said", &[Need::Root, Need::Cgroup2], bordered),
+    ("a_container_s_directories_need_what_is_said", &[Need::Root, Need::Ptrace, Need::Cgroup1], files),
     ("a_pause_needs_what_is_said", &[Need::Root, Need::Ptrace], pause),
     ("a_signal_needs_what_is_said", &[Need::Root], signal),
 ];
@@ -116,6 +117,18 @@ fn bordered() {
     let rights = spec.rights(Ground::Bordered).unwrap();
     are_needed_across(&spec, &rights, contained);
     assert!(container.group.children().is_empty());
+}
+
+/// Where nobody may write but the container's own user.
+fn files() {
+    let container = Container::with_own_files(
+        "mount -t tmpfs none /mnt && chown 65534:65534 /mnt && chmod 700 /mnt \
+         && exec setpriv --reuid 65534 --regid 65534 --clear-groups sleep 600",
+    );
+    let spec = stress::disk_spec(&container, "/mnt");
+    let rights = spec.rights(Ground::Open).unwrap();
+    assert_eq!(rights.capabilities().collect::<Vec<_>>(), [Capability::DacOverride, Capability::SysPtrace]);
+    are_needed(&spec, &rights, agent);
 }
 
 /// As [`are_needed`]; the way into the namespace needs a right of its own, which the agent then has too.

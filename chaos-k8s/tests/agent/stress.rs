@@ -15,6 +15,7 @@ use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_container_is_under_stress_by_its_id", &[Need::Root], by_id),
+    ("a_disk_is_filled_where_a_container_has_it", &[Need::Root, Need::Ptrace], disk),
     ("stress_of_a_container_that_ends_is_seen", &[Need::Root], ends),
     ("the_own_cgroup_is_under_stress_without_any_right", &[Need::Root], own),
 ];
@@ -41,6 +42,37 @@ fn by_id() {
     agent.ends(Ending::Signal);
     assert!(container.group.children().is_empty());
     assert_eq!(container.state(), 'S');
+}
+
+pub(crate) fn disk_spec(container: &Container, dir: &str) -> Spec {
+    let disk = stress::disk(dir, Amount::of(8 << 20).unwrap());
+    let cgroup = ContainerCgroup::of(container.id());
+    Spec::lasting(secs(300)).fault("full", disk).item(Item::new("shop/cart-0 web", cgroup, "full"))
+}
+
+/// In a directory that is another one where the agent looks, by a link that leads elsewhere there.
+fn disk() {
+    let container = Container::with_own_files("mount -t tmpfs -o size=16m none /mnt && ln -s /mnt /mnt/data");
+    let spec = |dir: &str| disk_spec(&container, dir);
+    let mnt = format!("/proc/{}/root/mnt", container.pid());
+    let free = || {
+        let found = rustix::fs::statvfs(mnt.as_str()).unwrap();
+        found.f_bfree * found.f_frsize
+    };
+    let before = free();
+    let mut agent = Agent::start(&spec("/mnt/data/data"));
+    agent.in_force(0);
+    wait_until("8 MiB are taken", || free() + (8 << 20) <= before);
+    agent.send(Signal::TERM);
+    agent.ends(Ending::Signal);
+    assert_eq!(free(), before);
+    let mut agent = Agent::start(&spec("/mnt/nowhere"));
+    agent.ends(Ending::Nothing);
+    let state = agent.item(0, |_| true);
+    assert!(
+        matches!(&state, ItemState::Failed { error } if error.contains("/mnt/nowhere of the container")),
+        "{state:?}"
+    );
 }
 
 /// As an ephemeral container that `restricted` allows: a user without rights, in a cgroup beside the pod's others.

@@ -81,6 +81,11 @@ impl Scene {
 
     /// The same with more in its container.
     pub(crate) async fn part_with(&self, name: &str, node: &str, container: Value) -> Part {
+        self.part_of(name, node, container, json!([])).await
+    }
+
+    /// The same with volumes.
+    pub(crate) async fn part_of(&self, name: &str, node: &str, container: Value, volumes: Value) -> Part {
         let mut web = json!({
             "name": "web", "image": "localhost/shop:1", "imagePullPolicy": "IfNotPresent",
             "ports": [{"containerPort": PORT}],
@@ -97,6 +102,7 @@ impl Scene {
                 "nodeSelector": {"kubernetes.io/hostname": node},
                 "terminationGracePeriodSeconds": 1,
                 "containers": [web],
+                "volumes": volumes,
             },
         });
         self.server.create(pod).await;

@@ -7,6 +7,7 @@ use chaos_k8s::node::process::{self, Signal};
 use chaos_k8s::node::stress::{self, Amount};
 use serde_json::json;
 
+use crate::ends::output;
 use crate::scene::{HERE, Scene, UML, until};
 use crate::server::really;
 use crate::support::{Need, Test};
@@ -18,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
         quota(UML, Delivery::NodePod)
     }),
     ("memory_beyond_the_limit_kills_the_container", &[Need::UmlNodes], memory),
+    ("a_disk_is_filled_as_a_container_sees_it", &[Need::Nodes], disk),
     ("a_paused_container_stands_still", &[Need::Nodes], pause),
     ("a_signal_ends_a_container", &[Need::Nodes], signal),
 ];
@@ -76,6 +78,32 @@ fn memory() {
             assert!(seen.iter().all(|(_, seen)| !seen.as_ref().unwrap().is_in_force()), "{seen:?}");
             injection.revert().await.unwrap();
         }
+        scene.over().await;
+    });
+}
+
+/// Three quarters of a volume are taken, and there again.
+fn disk() {
+    const TAKEN: u64 = 24 << 20;
+    really(async {
+        let scene = Scene::new().await;
+        let volume = json!({"name": "data", "emptyDir": {"medium": "Memory", "sizeLimit": "32Mi"}});
+        let mount = json!({"volumeMounts": [{"name": "data", "mountPath": "/data"}]});
+        let front = scene.part_of("front", HERE, mount, json!([volume])).await;
+        let path = format!("/api/v1/namespaces/{}/pods/{}", scene.namespace(), front.name);
+        let (_, pod) = scene.server.ask(&path).await;
+        let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();
+        let used = || -> u64 {
+            let find =
+                format!("df --output=used -k $(findmnt -rno TARGET | grep {uid} | grep empty-dir) | tail -1");
+            output(&[HERE, &find]).trim().parse().unwrap()
+        };
+        let before = used();
+        let fill = scene.agents(Delivery::NodePod).fault(stress::disk("/data", Amount::of(TAKEN).unwrap()));
+        let injection = scene.inject(fill, scene.pods("front")).await.unwrap();
+        assert!(used() >= before + (TAKEN >> 10), "{} KiB", used());
+        injection.revert().await.unwrap();
+        assert_eq!(used(), before);
         scene.over().await;
     });
 }

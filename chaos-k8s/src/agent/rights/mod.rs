@@ -19,6 +19,7 @@
 //! | stress of the own cgroup | no | | |
 //! | stress in a container's cgroup | yes | | the cgroup tree |
 //! | the same, across the border of cgroup v2 namespaces (`nsdelegate`) | yes | SYS_ADMIN, SYS_PTRACE | the cgroup tree, pids |
+//! | the same in a container's directories | yes | SYS_PTRACE, DAC_OVERRIDE as well | pids |
 //! | stress with an `oom_score_adj` below 1000 | yes | SYS_RESOURCE as well | |
 //! | signal | yes | KILL | pids |
 //! | pause | yes | SYS_PTRACE, or KILL where by SIGSTOP | pids |

@@ -70,6 +70,12 @@ fn of_stress(stress: &Stress<AnyKind>, target: &TargetData, ground: Ground) -> R
         rights = rights.with(Right::HostPid, reason);
         rights = rights.with(Capability::SysAdmin, reason).with(Capability::SysPtrace, reason);
     }
+    if matches!(target, TargetData::Cgroup(_)) && stress.has_dirs() {
+        rights = rights
+            .with(Right::HostPid, "to find the container's file system, by a process of it")
+            .with(Capability::SysPtrace, "to enter the file system of a process of another user")
+            .with(Capability::DacOverride, "to make files in directories of other users");
+    }
     if stress.is_spared() {
         rights = rights.with(Capability::SysResource, "for an oom_score_adj below its own");
     }

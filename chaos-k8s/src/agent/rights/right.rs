@@ -22,6 +22,8 @@ pub enum Right {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Capability {
+    /// Files in directories of other users.
+    DacOverride,
     /// Signals to processes of other users.
     Kill,
     /// Packets and devices of a network.
@@ -36,13 +38,14 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Kill, Self::NetAdmin, Self::SysAdmin, Self::SysPtrace, Self::SysResource];
+    pub const ALL: [Self; 6] =
+        [Self::DacOverride, Self::Kill, Self::NetAdmin, Self::SysAdmin, Self::SysPtrace, Self::SysResource];
 
     /// Its name as manifests of Kubernetes have it, without `CAP_`: with it, and `allowPrivilegeEscalation: false`, a pod
     /// is refused.
     pub fn name(self) -> &'static str {
         match self {
+            Self::DacOverride => "DAC_OVERRIDE",
             Self::Kill => "KILL",
             Self::NetAdmin => "NET_ADMIN",
             Self::SysAdmin => "SYS_ADMIN",

@@ -44,6 +44,10 @@ fn the_table_of_the_documentation() {
             words(busy().placed(Placement::Host), cgroup.clone(), Ground::Bordered),
             "user 0, hostPath /sys/fs/cgroup",
         ),
+        (
+            words(stress::disk("/data", Amount::of(1).unwrap()), cgroup.clone(), Ground::Open),
+            "user 0, hostPath /sys/fs/cgroup, hostPID, DAC_OVERRIDE, SYS_PTRACE",
+        ),
         (words(spared, cgroup, Ground::Open), "user 0, hostPath /sys/fs/cgroup, SYS_RESOURCE"),
         (words(term, processes.clone(), Ground::Unknown), "user 0, hostPID, KILL"),
         (words(term, NodeProcesses::named("kubelet"), Ground::Unknown), "user 0, hostPID, KILL"),

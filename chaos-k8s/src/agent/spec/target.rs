@@ -70,7 +70,7 @@ pub struct PodNetwork {
     pub inode: Option<u64>,
 }
 
-/// The cgroup of a container.
+/// The cgroup of a container. The directories that stress says are the container's own then, links in them as it sees them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContainerCgroup {

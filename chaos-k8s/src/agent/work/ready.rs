@@ -1,10 +1,11 @@
 //! [`Ready`]: an item that was looked at, with its target, and what puts it in force.
 
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use chaos_core::{Error, Fault, Injection, Owner, Result, Target};
 
-use super::find::{Networks, cgroup, node_processes, own_network, processes};
+use super::find::{Networks, cgroup, in_container, node_processes, own_network, processes};
 use super::tools::{BoxFuture, Tools};
 use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
 use crate::node::Node;
@@ -39,7 +40,9 @@ impl Ready {
             (FaultData::Network(rule), _) => plan(rule.clone(), vec![namespace()?]).await,
             (FaultData::Dns(dns), _) => plan(dns.clone(), vec![namespace()?]).await,
             (FaultData::Stress(stress), TargetData::Cgroup(wanted)) => {
-                plan(stress.clone(), vec![cgroup(node, wanted)?]).await
+                let cgroup = cgroup(node, wanted)?;
+                let (stress, held) = in_container(node, &wanted.container, stress.clone()).await?;
+                Ok(plan(stress, vec![cgroup]).await?.holding(held))
             }
             (FaultData::Stress(stress), TargetData::OwnCgroup(_)) => {
                 plan(stress.clone().placed(Placement::Here), vec![node.own_cgroup()?]).await
@@ -56,6 +59,19 @@ impl Ready {
             }
             _ => Err(no_match()),
         }
+    }
+
+    /// Keeps these open until it is in force.
+    fn holding(self, held: Vec<OwnedFd>) -> Self {
+        let begin = self.begin;
+        let begin: Begin = Box::new(move |tools, lasting| {
+            Box::pin(async move {
+                let begun = begin(tools, lasting).await;
+                drop(held);
+                begun
+            })
+        });
+        Self { begin, ..self }
     }
 
     /// Puts it in force, for so long: what can ends by itself a while after that.

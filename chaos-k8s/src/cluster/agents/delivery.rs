@@ -27,6 +27,9 @@ pub(super) fn ways(fault: &FaultData, containers_named: bool) -> (Vec<Delivery>,
         FaultData::Stress(_) if containers_named => {
             only_node("an ephemeral container eats the pod's limits, and a container is named")
         }
+        FaultData::Stress(stress) if stress.has_dirs() => {
+            only_node("an ephemeral container does not see the directories of others")
+        }
         FaultData::Stress(stress) if stress.asks_for_a_share() => {
             only_node("the pod's limits, of which a share is asked, are not seen from inside of it")
         }
@@ -71,6 +74,8 @@ mod tests {
         assert_eq!(ways(busy().placed(Placement::Beside).into(), false), [Delivery::NodePod]);
         let share = stress::memory(Amount::percent(chaos_core::Percent::try_new(50.0).unwrap()).unwrap());
         assert_eq!(ways(share.into(), false), [Delivery::NodePod]);
+        let disk = stress::disk("/data", Amount::of(1).unwrap());
+        assert_eq!(ways(disk.into(), false), [Delivery::NodePod]);
         assert_eq!(ways(SignalData::once(Signal::TERM).into(), false), [Delivery::NodePod]);
     }
 }

@@ -29,6 +29,7 @@
 //! | network, DNS | NET_ADMIN | NET_ADMIN, SYS_ADMIN, the node's `/var/run/netns` |
 //! | stress of the pod's limits | nothing | |
 //! | stress of a container's limits | | the node's cgroups; where they are bordered, hostPID, SYS_ADMIN, SYS_PTRACE |
+//! | the same in directories of the container: disk, inodes, transfers | | hostPID, SYS_PTRACE, DAC_OVERRIDE as well |
 //! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
 //! | the same to processes of the node itself ([`Agents::node_processes`]) | | the same |
 //!

@@ -237,7 +237,7 @@ mod tests {
         let term = || FaultData::from(SignalData::once(Signal::TERM));
         assert!(refused("", term()).to_string().contains("empty"));
         assert!(refused("a\nb", term()).is_invalid());
-        assert!(refused("containerd", net::drop().into()).to_string().contains("no fault on processes"));
+        assert!(refused("chronyd", net::drop().into()).to_string().contains("no fault on processes"));
         for carrier in [KUBELET, "/usr/bin/containerd"] {
             assert!(refused(carrier, process::pause().into()).to_string().contains("stands still"));
             check(carrier, &term()).unwrap();

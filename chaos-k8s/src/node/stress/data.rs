@@ -1,5 +1,7 @@
 //! [`Stress`] as data. What is read goes through the functions that code uses, so data can say nothing else.
 
+#[cfg(feature = "agent")]
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaos_core::units::duration;
@@ -77,6 +79,19 @@ impl<K> Stress<K> {
             Part::Memory { amount, .. } | Part::Tasks { amount } => amount.is_a_share(),
             _ => false,
         })
+    }
+
+    /// Whether it works in directories.
+    pub(crate) fn has_dirs(&self) -> bool {
+        self.parts.iter().any(|part| part.dir().is_some())
+    }
+
+    /// In the directories that these are elsewhere.
+    pub(crate) fn moved(mut self, to: impl Fn(&Path) -> Result<PathBuf>) -> Result<Self> {
+        for dir in self.parts.iter_mut().filter_map(Part::dir_mut) {
+            *dir = to(dir)?;
+        }
+        Ok(self)
     }
 
     /// Whether a stressor asks to be spared by the out-of-memory killer, at least a little.

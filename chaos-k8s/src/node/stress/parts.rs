@@ -85,6 +85,17 @@ impl Part {
     }
 }
 
+#[cfg(feature = "agent")]
+impl Part {
+    pub(super) fn dir_mut(&mut self) -> Option<&mut PathBuf> {
+        match self {
+            Self::Io { dir, .. } | Self::Inodes { dir, .. } | Self::Disk { dir, .. } => Some(dir),
+            Self::Memory { cache_in, .. } => cache_in.as_mut(),
+            Self::Cpu { .. } | Self::Descriptors { .. } | Self::Tasks { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
