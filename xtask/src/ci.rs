@@ -1,7 +1,10 @@
 //! What must hold before a change lands.
 
+use std::fmt::Write;
+use std::time::Instant;
+
 use crate::cargo::{capture, command, run, run_with, show};
-use crate::{Result, doctests, instructions, package, test};
+use crate::{Result, cluster, doctests, instructions, kernel, package, test};
 
 /// The crates that are published.
 pub const CRATES: [&str; 4] = ["chaos-core", "chaos-net", "chaos-io", "chaos-k8s"];
@@ -12,21 +15,39 @@ const MSRV: &str = "1.85";
 type Step = (&'static str, fn() -> Result);
 
 pub fn all() -> Result {
-    let steps: [Step; 9] = [
+    let steps: [Step; 8] = [
         ("lint", lint),
         ("docs", docs),
         ("test", test::all),
         ("features", features),
-        ("bench", bench_once),
         ("instructions", instructions::check),
         ("deny", deny),
         ("msrv", msrv),
         ("package", package::all),
     ];
+    all_of(&steps)
+}
+
+/// What takes too long for every change.
+pub fn nightly() -> Result {
+    all_of(&[
+        ("bench", bench_once),
+        ("kernel", || kernel::all(&[])),
+        ("selftest", || cluster::all(&["selftest".to_owned()])),
+        ("crash", || kernel::crash(&[])),
+        ("matrix", || kernel::matrix(&[])),
+    ])
+}
+
+fn all_of(steps: &[Step]) -> Result {
+    let mut times = String::new();
     for (name, step) in steps {
         eprintln!("== {name}");
+        let since = Instant::now();
         step().map_err(|error| format!("{name}: {error}"))?;
+        let _ = writeln!(times, "| {name} | {:.0} s |", since.elapsed().as_secs_f64());
     }
+    println!("\n| step | time |\n|---|---:|\n{times}");
     Ok(())
 }
 

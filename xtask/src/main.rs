@@ -69,6 +69,11 @@ const TASKS: &[Task] = &[
     ("deny", "check licences, bans and sources", Plain(ci::deny)),
     ("msrv", "build the crates with the declared minimum Rust version", Plain(ci::msrv)),
     ("package", "package each crate as it would be published", Plain(package::all)),
+    (
+        "nightly",
+        "what takes too long for every change: each benchmark once, kernel, selftest of the cluster, crash, matrix",
+        Plain(ci::nightly),
+    ),
     ("ci", "everything that must hold before a change lands", Plain(ci::all)),
 ];
 
