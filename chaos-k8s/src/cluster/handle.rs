@@ -146,6 +146,8 @@ impl Cluster {
         let undos = Undos::none();
         #[cfg(all(feature = "agents", target_os = "linux"))]
         let undos = undos.with::<super::agents::AgentEnd>(self.clone())?;
+        #[cfg(all(feature = "agents", target_os = "linux"))]
+        let undos = undos.with::<super::agents::AgentGone>(self.clone())?;
         undos
             .with::<Release>(self.clone())?
             .with::<Rejoin>(self.clone())?

@@ -2,18 +2,20 @@
 
 use chaos_core::units::secs;
 use chaos_core::{BlastRadius, Clock, Fault, Injection, Ledger, Mode, Observed};
-use chaos_k8s::agent::spec::SignalData;
+use chaos_k8s::agent::spec::{Power, SignalData};
 use chaos_k8s::cluster::agents::NodeFault;
 use chaos_k8s::node::process::{self, Signal};
 
-use crate::ends::output;
-use crate::scene::{HERE, Scene, until};
+use crate::ends::{output, script};
+use crate::scene::{HERE, Scene, UML, until};
 use crate::server::really;
 use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_kubelet_is_killed_and_started_again", &[Need::Nodes], kubelet),
     ("a_process_of_the_node_stands_still", &[Need::Nodes], still),
+    ("a_node_loses_its_power_and_comes_back", &[Need::UmlNodes], power),
+    ("a_node_that_is_a_container_keeps_its_power", &[Need::Nodes], container),
     ("a_node_without_such_a_process_is_said", &[Need::Nodes], none),
 ];
 
@@ -68,6 +70,52 @@ fn still() {
         injection.revert().await.unwrap();
         assert_eq!(state(), "S");
         output(&[HERE, "kill $(cat /tmp/chaos-test-shop); rm /tmp/chaos-test-shop"]);
+        scene.over().await;
+    });
+}
+
+/// Off, as seen by the cluster; started by its owner, it stays on.
+fn power() {
+    really(async {
+        let scene = Scene::alone().await;
+        let path = format!("/api/v1/nodes/{UML}");
+        let boot = || async { scene.server.ask(&path).await.1["status"]["nodeInfo"]["bootID"].clone() };
+        let before = boot().await;
+        let ledger = Ledger::in_memory(scene.cluster.undos().unwrap());
+        let off = scene.any_agents().power(Power::Off).on(scene.cluster.nodes().named(UML), Mode::ONE);
+        let begin = scene.chaos.inject(off, BlastRadius::count(1).unwrap()).ledger(ledger).begin();
+        let injection = begin.await.unwrap();
+        let is_off = || async {
+            let seen = injection.observe().await.remove(0).1.unwrap();
+            assert!(seen.is_in_force(), "{seen:?}");
+            ["not ready", "nothing is heard"].iter().any(|words| seen.detail().contains(words))
+        };
+        until(is_off).await;
+        script("node-down", &[UML, "--keep-disk"]);
+        script("uml-node-up", &[UML]);
+        until(|| async { boot().await != before }).await;
+        until(|| async {
+            injection.observe().await.remove(0).1.unwrap().detail().contains("anew, and is ready")
+        })
+        .await;
+        // Long enough for an agent that would do it again.
+        let again = boot().await;
+        Clock::real().sleep(secs(12)).await;
+        injection.revert().await.unwrap();
+        assert_eq!(boot().await, again);
+        scene.over().await;
+    });
+}
+
+/// Its kernel is this machine's.
+fn container() {
+    really(async {
+        let scene = Scene::new().await;
+        let ledger = Ledger::in_memory(scene.cluster.undos().unwrap());
+        let off = scene.any_agents().power(Power::Off).on(scene.cluster.nodes().named(HERE), Mode::ONE);
+        let begun = scene.chaos.inject(off, BlastRadius::count(1).unwrap()).ledger(ledger).begin().await;
+        let error = begun.unwrap_err();
+        assert!(error.chain().contains("its node is a container"), "{}", error.chain());
         scene.over().await;
     });
 }

@@ -23,6 +23,7 @@
 //! | stress with an `oom_score_adj` below 1000 | yes | SYS_RESOURCE as well | |
 //! | signal | yes | KILL | pids |
 //! | pause | yes | SYS_PTRACE, or KILL where by SIGSTOP | pids |
+//! | loss of power | yes | SYS_BOOT | pids |
 
 mod of_item;
 mod right;

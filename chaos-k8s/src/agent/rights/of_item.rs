@@ -45,6 +45,9 @@ impl FaultData {
             TargetData::NodeProcesses(_) => {
                 Rights::none().with(Right::HostPid, "to see the node's processes")
             }
+            TargetData::Machine(_) => {
+                Rights::none().with(Right::HostPid, "in a pid namespace of its own that alone would end")
+            }
         };
         let rights = rights.and(match self {
             Self::Network(_) | Self::Dns(_) => {
@@ -53,6 +56,7 @@ impl FaultData {
             Self::Stress(stress) => of_stress(stress, target, ground),
             Self::Signal(_) => Rights::none().with(Capability::Kill, "to signal processes of other users"),
             Self::Pause(pause) => of_pause(pause),
+            Self::Power(_) => Rights::none().with(Capability::SysBoot, "for reboot(2)"),
         });
         if rights == Rights::none() {
             return rights;

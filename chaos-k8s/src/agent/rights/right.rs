@@ -28,6 +28,8 @@ pub enum Capability {
     Kill,
     /// Packets and devices of a network.
     NetAdmin,
+    /// To end or to reset the machine.
+    SysBoot,
     /// To enter namespaces. On a node it is close to being root there.
     SysAdmin,
     /// To trace processes and to look into them.
@@ -38,8 +40,15 @@ pub enum Capability {
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::DacOverride, Self::Kill, Self::NetAdmin, Self::SysAdmin, Self::SysPtrace, Self::SysResource];
+    pub const ALL: [Self; 7] = [
+        Self::DacOverride,
+        Self::Kill,
+        Self::NetAdmin,
+        Self::SysAdmin,
+        Self::SysBoot,
+        Self::SysPtrace,
+        Self::SysResource,
+    ];
 
     /// Its name as manifests of Kubernetes have it, without `CAP_`: with it, and `allowPrivilegeEscalation: false`, a pod
     /// is refused.
@@ -49,6 +58,7 @@ impl Capability {
             Self::Kill => "KILL",
             Self::NetAdmin => "NET_ADMIN",
             Self::SysAdmin => "SYS_ADMIN",
+            Self::SysBoot => "SYS_BOOT",
             Self::SysPtrace => "SYS_PTRACE",
             Self::SysResource => "SYS_RESOURCE",
         }

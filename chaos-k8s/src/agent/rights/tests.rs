@@ -4,8 +4,8 @@ use chaos_core::units::secs;
 
 use super::*;
 use crate::agent::spec::{
-    ContainerCgroup, ContainerProcesses, FaultData, Item, NodeProcesses, OwnCgroup, OwnNetwork, PodNetwork,
-    SignalData, Spec, TargetData, Which,
+    ContainerCgroup, ContainerProcesses, FaultData, Item, Machine, NodeProcesses, OwnCgroup, OwnNetwork,
+    PodNetwork, Power, SignalData, Spec, TargetData, Which,
 };
 use crate::node::net::{self, DnsEffect};
 use crate::node::process::{self, Signal};
@@ -51,6 +51,7 @@ fn the_table_of_the_documentation() {
         (words(spared, cgroup, Ground::Open), "user 0, hostPath /sys/fs/cgroup, SYS_RESOURCE"),
         (words(term, processes.clone(), Ground::Unknown), "user 0, hostPID, KILL"),
         (words(term, NodeProcesses::named("kubelet"), Ground::Unknown), "user 0, hostPID, KILL"),
+        (words(Power::Off, Machine::started_as("x"), Ground::Unknown), "user 0, hostPID, SYS_BOOT"),
         (words(process::pause(), processes.clone(), Ground::Unknown), "user 0, hostPID, SYS_PTRACE"),
         (words(process::stop(), processes.clone(), Ground::Unknown), "user 0, hostPID, KILL"),
         (words(process::pause().or_stop(), processes, Ground::Unknown), "user 0, hostPID, KILL, SYS_PTRACE"),

@@ -25,6 +25,18 @@ pub enum FaultData {
     Signal(SignalData),
     /// Processes stand still.
     Pause(Pause),
+    /// The node loses its power.
+    Power(Power),
+}
+
+/// How a node loses its power: at once, and what was not written yet is lost (reboot(2), without a sync(2) before it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Power {
+    /// It goes off, and somebody has to start it.
+    Off,
+    /// It starts anew.
+    Reset,
 }
 
 /// A signal as data.
@@ -43,7 +55,7 @@ impl FaultData {
         match self {
             Self::Network(rule) => rule.effect.check(),
             Self::Dns(dns) => dns.check(),
-            Self::Stress(_) | Self::Pause(_) => Ok(()),
+            Self::Stress(_) | Self::Pause(_) | Self::Power(_) => Ok(()),
             Self::Signal(data) => {
                 let once = process::signal(data.signal)?;
                 data.every.map_or(Ok(()), |every| once.every(every).map(drop))
@@ -53,7 +65,7 @@ impl FaultData {
 
     /// Whether what it did once is done, and nothing is left to take back.
     pub fn is_once(&self) -> bool {
-        matches!(self, Self::Signal(SignalData { every: None, .. }))
+        matches!(self, Self::Signal(SignalData { every: None, .. }) | Self::Power(_))
     }
 
     pub(super) fn kind(&self) -> &'static str {
@@ -63,6 +75,7 @@ impl FaultData {
             Self::Stress(_) => "stress",
             Self::Signal(_) => "a signal",
             Self::Pause(_) => "a pause",
+            Self::Power(_) => "a loss of power",
         }
     }
 
@@ -71,6 +84,7 @@ impl FaultData {
             Self::Network(_) | Self::Dns(_) => "a network",
             Self::Stress(_) => "a cgroup",
             Self::Signal(_) | Self::Pause(_) => "processes",
+            Self::Power(_) => "a machine",
         }
     }
 }
@@ -87,6 +101,8 @@ impl std::fmt::Display for FaultData {
                 write!(f, "{signal} every {}", brief(*every))
             }
             Self::Pause(pause) => f.write_str(&pause.describe()),
+            Self::Power(Power::Off) => f.write_str("power off"),
+            Self::Power(Power::Reset) => f.write_str("reset"),
         }
     }
 }
@@ -124,6 +140,12 @@ impl From<SignalData> for FaultData {
 impl From<Pause> for FaultData {
     fn from(pause: Pause) -> Self {
         Self::Pause(pause)
+    }
+}
+
+impl From<Power> for FaultData {
+    fn from(power: Power) -> Self {
+        Self::Power(power)
     }
 }
 

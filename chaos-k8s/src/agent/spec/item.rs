@@ -42,6 +42,7 @@ impl Item {
             FaultData::Signal(_) | FaultData::Pause(_) => {
                 matches!(self.target, TargetData::Processes(_) | TargetData::NodeProcesses(_))
             }
+            FaultData::Power(_) => matches!(self.target, TargetData::Machine(_)),
         };
         if !fits {
             return Err(Error::invalid(format!(

@@ -32,6 +32,8 @@ pub enum TargetData {
     Processes(ContainerProcesses),
     /// Processes of the node itself, in no container (`hostPID` as well): its kubelet, its container runtime.
     NodeProcesses(NodeProcesses),
+    /// The node as a machine (`hostPID`: a pid namespace of its own would end instead).
+    Machine(Machine),
 }
 
 /// The network that the agent is in.
@@ -113,6 +115,14 @@ pub struct NodeProcesses {
     pub named: String,
 }
 
+/// The node as a machine, as long as it is not started anew: an agent that Kubernetes starts after that finds another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Machine {
+    /// `status.nodeInfo.bootID`: `/proc/sys/kernel/random/boot_id` of the machine.
+    pub boot: String,
+}
+
 fn netns() -> PathBuf {
     PathBuf::from(NETNS)
 }
@@ -156,10 +166,23 @@ impl ContainerProcesses {
     }
 }
 
+impl Machine {
+    /// The one that was started with this boot id.
+    pub fn started_as(boot: impl Into<String>) -> Self {
+        Self { boot: boot.into() }
+    }
+}
+
 impl NodeProcesses {
     /// Those of this name.
     pub fn named(name: impl Into<String>) -> Self {
         Self { named: name.into() }
+    }
+}
+
+impl From<Machine> for TargetData {
+    fn from(machine: Machine) -> Self {
+        Self::Machine(machine)
     }
 }
 
@@ -175,6 +198,7 @@ impl TargetData {
             Self::OwnNetwork(_) | Self::Network(_) => "a network",
             Self::OwnCgroup(_) | Self::Cgroup(_) => "a cgroup",
             Self::Processes(_) | Self::NodeProcesses(_) => "processes",
+            Self::Machine(_) => "a machine",
         }
     }
 
@@ -186,6 +210,10 @@ impl TargetData {
         let whole = |container: &str| container.parse::<ContainerId>().and_then(|id| id.must_be_whole());
         match self {
             Self::OwnNetwork(_) | Self::OwnCgroup(_) => Ok(()),
+            Self::Machine(machine) if machine.boot.is_empty() => Err(Error::invalid(
+                "a machine without its boot id could be any: give the node's, from status.nodeInfo.bootID",
+            )),
+            Self::Machine(_) => Ok(()),
             Self::Network(network) => {
                 absolute(&network.dir)?;
                 if network.addresses.is_empty() {

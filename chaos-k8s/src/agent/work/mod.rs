@@ -10,6 +10,7 @@ mod last_words;
 mod lasting;
 mod look;
 mod order_file;
+mod power;
 mod ready;
 mod replace;
 mod reply;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chaos_core::{Error, Fault, Injection, Owner, Result, Target};
 
 use super::find::{Networks, cgroup, in_container, node_processes, own_network, processes};
+use super::power::{Computer, PowerLoss};
 use super::tools::{BoxFuture, Tools};
 use crate::agent::spec::{FaultData, Item, SignalData, TargetData};
 use crate::node::Node;
@@ -56,6 +57,9 @@ impl Ready {
             }
             (FaultData::Pause(pause), target) => {
                 plan::<process::Pause>(pause.clone(), processes_of(node, target).await?).await
+            }
+            (FaultData::Power(power), TargetData::Machine(machine)) => {
+                plan(PowerLoss(*power), vec![Computer::here(machine)?]).await
             }
             _ => Err(no_match()),
         }

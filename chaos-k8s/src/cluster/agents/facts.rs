@@ -164,6 +164,9 @@ impl Facts {
             }
         };
         match (fault, delivery) {
+            (FaultData::Power(_), _) => {
+                Err(Error::invalid("a pod has no power of its own: use `Agents::power` on nodes"))
+            }
             (FaultData::Network(_) | FaultData::Dns(_), Delivery::EphemeralContainer) => {
                 one(OwnNetwork { addresses: self.addresses.clone() }.into())
             }

@@ -49,7 +49,7 @@ impl AtWork {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).insert(live.end.agent, Arc::new(live));
     }
 
-    fn forget(&self, agent: RunId) {
+    pub(super) fn forget(&self, agent: RunId) {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&agent);
     }
 }
@@ -180,6 +180,11 @@ impl Live {
         let states =
             self.items.get(target).into_iter().flatten().map(|number| heard.items.get(number).cloned());
         (states.collect(), heard.silence(Instant::now()))
+    }
+
+    /// Whether nothing is heard of it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.heard.borrow().silence(Instant::now()).is_some()
     }
 
     /// The addresses that a target had when it was looked at.

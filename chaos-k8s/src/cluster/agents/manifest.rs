@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::place::Place;
 use crate::agent::control::Order;
 use crate::agent::rights::{Right, Rights};
-use crate::agent::spec::{Spec, Token};
+use crate::agent::spec::{FaultData, Spec, Token};
 use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Fields, Held, RUN, UNDER_FAULT};
 
 /// The agent's container in its own pod.
@@ -48,6 +48,10 @@ pub(super) struct Made<'a> {
 }
 
 impl Made<'_> {
+    fn takes_power(&self) -> bool {
+        self.spec.faults.values().any(|fault| matches!(fault, FaultData::Power(_)))
+    }
+
     /// The manifest of an agent's pod on `node`.
     pub(super) fn pod(&self, namespace: &str, name: &str, node: &str) -> Result<Value> {
         let claim = Claim {
@@ -96,7 +100,8 @@ impl Made<'_> {
                 "hostPID": self.rights.host_pid(),
                 "automountServiceAccountToken": false,
                 "enableServiceLinks": false,
-                "restartPolicy": "OnFailure",
+                // A machine that has lost its power is not to lose it again.
+                "restartPolicy": if self.takes_power() { "Never" } else { "OnFailure" },
                 "activeDeadlineSeconds": (self.spec.longest() + BEHIND).as_secs(),
                 "terminationGracePeriodSeconds": GRACE.as_secs(),
                 "containers": [{

@@ -32,6 +32,7 @@
 //! | the same in directories of the container: disk, inodes, transfers | | hostPID, SYS_PTRACE, DAC_OVERRIDE as well |
 //! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
 //! | the same to processes of the node itself ([`Agents::node_processes`]) | | the same |
+//! | a node loses its power ([`Agents::power`]) | | hostPID, SYS_BOOT |
 //!
 //! Kubernetes gives an ephemeral container no resources of its own, and so the least weight: CPU stress by one takes what the pod's
 //! containers leave of its limit, or use beside each other. For more there is the agent pod: name a container.
@@ -66,6 +67,7 @@ mod on_node;
 mod peers;
 mod place;
 mod plan;
+mod power;
 mod settings;
 
 pub use delivery::Delivery;
@@ -75,4 +77,5 @@ pub(crate) use left::{containers, end_pod};
 pub(crate) use live::AtWork;
 pub use on_node::NodeFault;
 pub use peers::Peers;
+pub use power::{AgentGone, PowerFault};
 pub use settings::Agents;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chaos_core::units::secs;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::delivery::Delivery;
 use super::end::AgentEnd;
@@ -16,7 +17,7 @@ use super::manifest::Made;
 use super::place::Place as At;
 use super::plan::{bound, spec, would_take};
 use super::settings::Agents;
-use crate::agent::spec::{FaultData, Item, NodeProcesses, SignalData, Spec};
+use crate::agent::spec::{FaultData, Item, NodeProcesses, SignalData, Spec, TargetData};
 use crate::cluster::api::{Kind, Meta, Request};
 use crate::cluster::rights::{Needs, Place, Right, Rights};
 use crate::cluster::{Cluster, ClusterNode};
@@ -95,7 +96,7 @@ pub struct NodeFault {
 /// What of a node is read here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct RawNode {
+pub(super) struct RawNode {
     metadata: Meta,
     status: RawStatus,
 }
@@ -104,6 +105,15 @@ struct RawNode {
 #[serde(default)]
 struct RawStatus {
     conditions: Vec<RawCondition>,
+    #[serde(rename = "nodeInfo")]
+    node_info: RawInfo,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawInfo {
+    #[serde(rename = "bootID")]
+    boot_id: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,37 +122,92 @@ struct RawCondition {
     status: String,
 }
 
+impl RawNode {
+    /// The node; none where it is gone, or another has its name.
+    pub(super) async fn read(node: &ClusterNode) -> Result<Option<Self>> {
+        let object = node.object();
+        let found: Option<Self> =
+            node.cluster().api().find(Request::get(Kind::NODE, None, &object.name)).await?;
+        Ok(found.filter(|found| found.metadata.uid == object.uid))
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        let ready = self.status.conditions.iter().find(|condition| condition.r#type == "Ready");
+        ready.is_some_and(|ready| ready.status == "True")
+    }
+
+    /// What tells one start of its machine from the next.
+    pub(super) fn boot(&self) -> &str {
+        &self.status.node_info.boot_id
+    }
+}
+
+/// What an agent on a node takes from the API server.
+pub(super) fn needs(agents: &Agents, place: &Place<'_>) -> Rights {
+    let own = Some(agents.namespace());
+    let mut rights = Rights::from_iter([place.right("get")]);
+    for verb in ["create", "get", "patch", "delete"] {
+        rights.insert(Right::new(verb, Kind::POD, own));
+    }
+    rights.insert(Right::new("get", Kind::POD, own).on("log"));
+    rights
+}
+
+/// The pod of the agent on a node: what the API server is asked to make.
+pub(super) fn body(
+    agents: &Agents,
+    fault: &str,
+    end: &AgentEnd,
+    spec: &Spec,
+    lasting: Option<Duration>,
+) -> Result<Value> {
+    let At::Pod { namespace, name, node } = &end.place else { unreachable!("an agent on a node is a pod") };
+    let made = Made {
+        image: agents.image(),
+        agent: end.agent,
+        run: agents.cluster().run(),
+        fault,
+        until: agents.cluster().deadline(lasting)?,
+        rights: &spec.rights(agents.ground_of_nodes())?,
+        spec,
+    };
+    made.pod(namespace, name, node)
+}
+
+/// An agent for one node, which is ready and would be given one; and what the plan says of it.
+pub(super) async fn planned(
+    agents: &Agents,
+    node: &ClusterNode,
+    fault: &FaultData,
+    words: &str,
+    target: impl FnOnce(&RawNode) -> TargetData,
+) -> Result<(AgentEnd, Spec, String)> {
+    agents.cluster().require(&needs(agents, &Place::new(Kind::NODE, None))).await?;
+    let Some(found) = RawNode::read(node).await? else { return Err(Error::refused("it is gone")) };
+    if !found.is_ready() {
+        return Err(Error::refused("it is not ready: no agent would be started there"));
+    }
+    let name = node.object().name;
+    let spec = spec(fault, secs(60), Delivery::NodePod).item(Item::new(&name, target(&found), NAMED));
+    let end = AgentEnd { agent: spec.run, place: At::of_pod(agents.namespace(), spec.run, &name) };
+    if let Err(why) = would_take(agents, &end, &body(agents, words, &end, &spec, None)?).await? {
+        return Err(Error::refused(format!("no agent can be brought to it: {why}")));
+    }
+    let rights = spec.rights(agents.ground_of_nodes())?;
+    let rights: Vec<String> = rights.iter().map(|(right, _)| right.to_string()).collect();
+    let change = format!("{words}, by {} with {}", Delivery::NodePod, rights.join(", "));
+    Ok((end, spec, change))
+}
+
 impl NodeFault {
     fn cluster(&self) -> &Cluster {
         self.agents.cluster()
-    }
-
-    fn made(&self, end: &AgentEnd, spec: &Spec, lasting: Option<Duration>) -> Result<serde_json::Value> {
-        let At::Pod { namespace, name, node } = &end.place else {
-            unreachable!("an agent on a node is a pod")
-        };
-        let made = Made {
-            image: self.agents.image(),
-            agent: end.agent,
-            run: self.cluster().run(),
-            fault: &Fault::describe(self),
-            until: self.cluster().deadline(lasting)?,
-            rights: &spec.rights(self.agents.ground_of_nodes())?,
-            spec,
-        };
-        made.pod(namespace, name, node)
     }
 }
 
 impl Needs for NodeFault {
     fn needs(&self, place: Place<'_>) -> Rights {
-        let own = Some(self.agents.namespace());
-        let mut rights = Rights::from_iter([place.right("get")]);
-        for verb in ["create", "get", "patch", "delete"] {
-            rights.insert(Right::new(verb, Kind::POD, own));
-        }
-        rights.insert(Right::new("get", Kind::POD, own).on("log"));
-        rights
+        needs(&self.agents, &place)
     }
 }
 
@@ -163,28 +228,13 @@ impl Fault for NodeFault {
     }
 
     async fn prepare(&self, node: &ClusterNode) -> Result<Plan<AgentEnd>> {
-        let cluster = self.cluster();
-        cluster.require(&self.needs(Place::new(Kind::NODE, None))).await?;
-        let object = node.object();
-        let found: Option<RawNode> = cluster.api().find(Request::get(Kind::NODE, None, &object.name)).await?;
-        let Some(found) = found.filter(|found| found.metadata.uid == object.uid) else {
-            return Err(Error::refused("it is gone"));
-        };
-        let ready = found.status.conditions.iter().find(|condition| condition.r#type == "Ready");
-        if ready.is_none_or(|ready| ready.status != "True") {
-            return Err(Error::refused("it is not ready: no agent would be started there"));
-        }
-        let item = Item::new(&object.name, NodeProcesses::named(&self.name), NAMED);
-        let spec = spec(&self.asked, secs(60), Delivery::NodePod).item(item);
-        let place = At::of_pod(self.agents.namespace(), spec.run, &object.name);
-        let end = AgentEnd { agent: spec.run, place };
-        if let Err(why) = would_take(&self.agents, &end, &self.made(&end, &spec, None)?).await? {
-            return Err(Error::refused(format!("no agent can be brought to it: {why}")));
-        }
-        let rights = spec.rights(self.agents.ground_of_nodes())?;
-        let rights: Vec<String> = rights.iter().map(|(right, _)| right.to_string()).collect();
-        let change = format!("{}, by {} with {}", self.describe(), Delivery::NodePod, rights.join(", "));
-        self.planned.lock().unwrap_or_else(PoisonError::into_inner).insert(object.uid, (end.clone(), spec));
+        let words = self.describe();
+        let target = |_: &RawNode| NodeProcesses::named(&self.name).into();
+        let (end, spec, change) = planned(&self.agents, node, &self.asked, &words, target).await?;
+        self.planned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(node.object().uid, (end.clone(), spec));
         Ok(Plan::reversible(change, end).owned_by(Owner::Deadline))
     }
 
@@ -197,7 +247,7 @@ impl Fault for NodeFault {
             };
             let cluster = self.cluster();
             bound(&mut spec, node.lasting().unwrap_or_else(|| cluster.longest()), cluster);
-            let body = self.made(end, &spec, node.lasting());
+            let body = body(&self.agents, &self.describe(), end, &spec, node.lasting());
             let items = BTreeMap::from([(uid, vec![0])]);
             cluster.agents_at_work().add(Live::new(cluster, (*end).clone(), body, items, BTreeMap::new()));
         }
