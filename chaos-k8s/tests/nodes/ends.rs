@@ -42,7 +42,7 @@ pub(crate) fn output(args: &[&str; 2]) -> String {
 }
 
 /// A script of the testbed's, which must work; what it prints.
-fn script(name: &str, args: &[&str]) -> String {
+pub(crate) fn script(name: &str, args: &[&str]) -> String {
     let folder = std::env::var_os("TESTBED_CLUSTER").unwrap();
     let path = std::path::Path::new(&folder).join(name);
     #[expect(clippy::disallowed_methods, reason = "the cluster is acted on by its scripts")]
