@@ -20,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("guardian_left_behind_is_swept", &[], swept),
     ("guardian_takes_the_rights_that_are_named", &[], rights),
     ("guardian_is_named_by_the_plan", &[], planned),
+    ("guardian_that_is_lost_is_said_when_the_fault_is_looked_at", &[], lost),
 ];
 
 /// What a node's kubelet makes of a guardian pod.
@@ -220,5 +221,22 @@ fn planned() {
             plan.change()
         );
         assert_eq!(plan.owner(), chaos_core::Owner::Deadline);
+    });
+}
+
+fn lost() {
+    paused(async {
+        let api = shop(1);
+        let cluster = cluster(&api, Kubelet::Arms(1));
+        let injection = cordon(&cluster).await.unwrap();
+        let pod =
+            api.state().into_iter().find(|object| object["spec"]["serviceAccountName"].is_string()).unwrap();
+        api.remove("pods", "chaos", pod["metadata"]["name"].as_str().unwrap());
+        pass(secs(30)).await;
+        let (_, seen) = injection.observe().await.remove(0);
+        let seen = seen.unwrap();
+        assert!(seen.is_in_force() && seen.detail().contains("its pod is gone"), "{}", seen.detail());
+        injection.revert().await.unwrap();
+        assert_eq!(api.get("nodes", "", "n1").unwrap()["spec"]["unschedulable"], Value::Null);
     });
 }

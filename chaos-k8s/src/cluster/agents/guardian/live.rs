@@ -191,8 +191,11 @@ mod tests {
     fn it_is_armed_when_it_is_ready_for_every_undo_and_not_before() {
         let ready =
             || ItemState::Prepared { target: "n1".into(), plan: String::new(), owner: Owner::Deadline };
-        let with =
-            |items: &[(u32, ItemState)]| Heard { items: items.iter().cloned().collect(), ..Heard::default() };
+        let with = |items: &[(u32, ItemState)]| {
+            let mut heard = Heard::default();
+            heard.items.extend(items.iter().cloned());
+            heard
+        };
         assert!(armed(&with(&[(0, ready())]), 2).is_none());
         armed(&with(&[(0, ready()), (1, ready())]), 2).unwrap().unwrap();
         let failed = ItemState::Failed { error: "missing right: patch nodes".to_owned() };
