@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chaos_core::testing::conformance;
 use chaos_core::units::secs;
-use chaos_core::{Fault, Injection, Mode, Result};
+use chaos_core::{Fault, Injection, Mode, Result, Select, Undo};
 use chaos_k8s::cluster::agents::Agents;
+use chaos_k8s::cluster::agents::guardian::Entrusted;
+use chaos_k8s::cluster::nodes::TaintEffect;
+use chaos_k8s::cluster::pods::Enforced;
+use chaos_k8s::cluster::rights::Needs;
 use chaos_k8s::cluster::testing::FakeApi;
-use chaos_k8s::cluster::{Cluster, nodes};
+use chaos_k8s::cluster::{Cluster, WorkloadKind, nodes, pods, workloads};
 use serde_json::{Value, json};
 
 use crate::effects::begin;
@@ -20,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("guardian_left_behind_is_swept", &[], swept),
     ("guardian_takes_the_rights_that_are_named", &[], rights),
     ("guardian_is_named_by_the_plan", &[], planned),
+    ("guardian_keeps_the_contract_of_every_fault", &[], contract),
     ("guardian_that_is_lost_is_said_when_the_fault_is_looked_at", &[], lost),
 ];
 
@@ -213,7 +219,7 @@ fn planned() {
         let api = shop(1);
         let cluster = api.cluster();
         let fault = agents(&cluster).in_namespace("ours").unwrap().guarded(nodes::cordon());
-        let target = chaos_core::Select::select(&cluster.nodes().named("n1")).await.unwrap().remove(0);
+        let target = cluster.nodes().named("n1").select().await.unwrap().remove(0);
         let plan = fault.prepare(&target).await.unwrap();
         assert!(
             plan.change().contains("at its deadline guardian pod ours/chaos-guardian-"),
@@ -238,5 +244,39 @@ fn lost() {
         assert!(seen.is_in_force() && seen.detail().contains("its pod is gone"), "{}", seen.detail());
         injection.revert().await.unwrap();
         assert_eq!(api.get("nodes", "", "n1").unwrap()["spec"]["unschedulable"], Value::Null);
+    });
+}
+
+/// Every fault that can have a guardian keeps the contract of faults with one.
+fn contract() {
+    async fn on<F>(fault: impl FnOnce(&FakeApi) -> F, find: impl AsyncFn(&Cluster) -> Result<Vec<F::Target>>)
+    where
+        F: Fault + Needs,
+        F::Undo: Undo<Via = Cluster> + Clone + Into<Entrusted>,
+    {
+        let api = shop(3);
+        let cluster = cluster(&api, Kubelet::Arms(1));
+        let guarded = agents(&cluster).guarded(fault(&api));
+        let target = async || Ok(find(&cluster).await?.remove(0));
+        let world = async |_: &F::Target| {
+            api.collect_garbage();
+            api.state()
+        };
+        conformance(guarded, target, world).await.assert_passed();
+        assert!(writes(&api).contains(&"create pods".to_owned()));
+    }
+    paused(async {
+        let node = async |cluster: &Cluster| cluster.nodes().named("n1").select().await;
+        on(|_| nodes::cordon(), node).await;
+        on(|_| nodes::taint(TaintEffect::NoExecute), node).await;
+        on(|_| nodes::drain().also_unmanaged(), node).await;
+        let pod = async |cluster: &Cluster| cluster.pods().pod("shop", "cart-5d-0").select().await;
+        on(|_| pods::fail(), pod).await;
+        on(|_| pods::isolate(Enforced::believed()), pod).await;
+        on(|api| pods::leave_service(api.cluster().service("shop", "cart")), pod).await;
+        let cart = async |cluster: &Cluster| {
+            cluster.workloads(WorkloadKind::Deployment).in_namespace("shop").named("cart").select().await
+        };
+        on(|_| workloads::scale_to(0), cart).await;
     });
 }

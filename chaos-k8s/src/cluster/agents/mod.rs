@@ -51,6 +51,9 @@
 //! By a revert, which ends the agent and reads how that went; or by the agent's own clock, whoever lives then: the
 //! controller, the kubelet, the API server and the network need not. A container killed whole leaves what the kernel does not own, and an
 //! agent pod is then started again and takes it back.
+//!
+//! Faults that change what the API keeps need no agent, and have nobody near the target who would end them: see
+//! [`guardian`] for that.
 
 mod choose;
 mod delivery;

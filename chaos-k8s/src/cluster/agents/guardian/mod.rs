@@ -68,7 +68,8 @@ mod make;
 mod manifest;
 mod program;
 mod registry;
-#[cfg(all(test, feature = "cluster-testing"))]
+#[cfg(feature = "cluster-testing")]
+#[cfg(test)]
 mod tests;
 mod watch;
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const LAST_LINES: Duration = secs(2);
 pub(crate) fn main() -> ExitCode {
     let last_words = LastWords::here();
     let writer = match Writer::to(io::stdout()) {
-        Ok(writer) => Arc::new(writer),
+        Ok(writer) => Rc::new(writer),
         Err(error) => {
             last_words.say(&end(Ending::Unable, &error));
             return ExitCode::from(Ending::Unable.code());
@@ -41,7 +42,7 @@ pub(crate) fn main() -> ExitCode {
     last_words.say(&end);
     let code = end.code;
     writer.say(Said::End(end));
-    if let Some(writer) = Arc::into_inner(writer) {
+    if let Some(writer) = Rc::into_inner(writer) {
         writer.finish(LAST_LINES);
     }
     ExitCode::from(code)
@@ -63,7 +64,7 @@ fn read() -> Result<Duty> {
     Duty::decode(&text)
 }
 
-fn run(duty: Duty, writer: &Arc<Writer>) -> End {
+fn run(duty: Duty, writer: &Rc<Writer>) -> End {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Ending::Unable, &error.into()),
@@ -75,7 +76,7 @@ fn run(duty: Duty, writer: &Arc<Writer>) -> End {
         };
         let work = async {
             match Cluster::inside().await {
-                Ok(cluster) => keep(cluster, Arc::new(duty), Arc::clone(writer)).await,
+                Ok(cluster) => keep(cluster, Arc::new(duty), Rc::clone(writer)).await,
                 Err(error) => refused(&duty, writer, Ending::Unable, &error),
             }
         };
@@ -98,7 +99,7 @@ fn refused(duty: &Duty, writer: &Writer, why: Ending, error: &Error) -> End {
 }
 
 /// From its first look to the end of its own roles.
-pub(super) async fn keep(cluster: Cluster, duty: Arc<Duty>, writer: Arc<Writer>) -> End {
+pub(super) async fn keep(cluster: Cluster, duty: Arc<Duty>, writer: Rc<Writer>) -> End {
     if let Err(error) = try_rights(&cluster, &duty).await {
         return refused(&duty, &writer, Ending::Nothing, &error);
     }
@@ -116,7 +117,7 @@ pub(super) async fn keep(cluster: Cluster, duty: Arc<Duty>, writer: Arc<Writer>)
             Err(error) => return refused(&duty, &writer, Ending::Nothing, &error),
         }
     }
-    Watch::new(cluster.clone(), Arc::clone(&duty), Arc::clone(&writer)).until_all_is_over().await;
+    Watch::new(cluster.clone(), Arc::clone(&duty), Rc::clone(&writer)).until_all_is_over().await;
     let clock = cluster.api().clock().clone();
     let until = Instant::now() + TAKEN_AWAY_WITHIN;
     loop {

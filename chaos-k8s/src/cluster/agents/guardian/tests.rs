@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chaos_core::ledger::RunId;
@@ -136,9 +137,9 @@ const FOUND: fn() -> [Value; 3] = || [Value::Null, json!(3), json!("db-0")];
 
 async fn kept(world: &World, duty: Arc<Duty>) -> (Ending, String, Vec<ItemState>) {
     let said = Said::default();
-    let writer = Arc::new(Writer::to(said.clone()).unwrap());
-    let end = keep(world.api.cluster(), duty, Arc::clone(&writer)).await;
-    Arc::into_inner(writer).unwrap().finish(secs(10));
+    let writer = Rc::new(Writer::to(said.clone()).unwrap());
+    let end = keep(world.api.cluster(), duty, Rc::clone(&writer)).await;
+    Rc::into_inner(writer).unwrap().finish(secs(10));
     (end.why, end.detail, said.states())
 }
 

@@ -1,5 +1,6 @@
 //! [`Watch`]: a guardian at work: it looks at the marks, and takes back what is over.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ const AT_ONCE: usize = 32;
 pub(super) struct Watch {
     cluster: Cluster,
     duty: Arc<Duty>,
-    writer: Arc<Writer>,
+    writer: Rc<Writer>,
     watched: Vec<Watched>,
 }
 
@@ -68,7 +69,7 @@ struct Asked {
 }
 
 impl Watch {
-    pub(super) fn new(cluster: Cluster, duty: Arc<Duty>, writer: Arc<Writer>) -> Self {
+    pub(super) fn new(cluster: Cluster, duty: Arc<Duty>, writer: Rc<Writer>) -> Self {
         let now = Instant::now();
         let by = now + duty.lasting + LATE;
         let fresh =
@@ -110,19 +111,16 @@ impl Watch {
         }
     }
 
-    /// Whom to look at now: all that are over, and one whose last look was long ago.
+    /// Whom to look at now: all that are over, and of the others the one whose last look was longest ago, if it was long ago.
     fn next(&self, most: usize) -> Vec<usize> {
         let now = Instant::now();
         let is_free = |watched: &Watched| !watched.is_busy && !watched.is_done && watched.after <= now;
-        let free = || self.watched.iter().enumerate().filter(move |(_, watched)| is_free(watched));
-        let mut next: Vec<usize> =
-            free().filter(|(_, watched)| self.is_over(watched)).map(|(number, _)| number).collect();
-        let oldest =
-            free().filter(|(_, watched)| watched.looked + LOOK_EVERY <= now || watched.until.is_none());
-        next.extend(oldest.min_by_key(|(_, watched)| watched.looked).map(|(number, _)| number));
-        next.dedup();
-        next.truncate(most);
-        next
+        let free = self.watched.iter().enumerate().filter(|(_, watched)| is_free(watched));
+        let (over, others): (Vec<_>, Vec<_>) = free.partition(|(_, watched)| self.is_over(watched));
+        let is_due = |watched: &Watched| watched.until.is_none() || watched.looked + LOOK_EVERY <= now;
+        let due = others.into_iter().filter(|(_, watched)| is_due(watched));
+        let oldest = due.min_by_key(|(_, watched)| watched.looked);
+        over.into_iter().chain(oldest).map(|(number, _)| number).take(most).collect()
     }
 
     fn begin(&mut self, number: usize, under_way: &mut JoinSet<(usize, Result<Came>)>) {
