@@ -10,7 +10,7 @@ use chaos_k8s::cluster::agents::guardian::Entrusted;
 use chaos_k8s::cluster::nodes::TaintEffect;
 use chaos_k8s::cluster::pods::Enforced;
 use chaos_k8s::cluster::rights::Needs;
-use chaos_k8s::cluster::testing::FakeApi;
+use chaos_k8s::cluster::testing::{FakeApi, Meet};
 use chaos_k8s::cluster::{Cluster, WorkloadKind, nodes, pods, workloads};
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("guardian_left_behind_is_swept", &[], swept),
     ("guardian_takes_the_rights_that_are_named", &[], rights),
     ("guardian_is_named_by_the_plan", &[], planned),
+    ("guardian_watches_over_all_targets_of_an_injection", &[], several),
     ("guardian_keeps_the_contract_of_every_fault", &[], contract),
     ("guardian_that_is_lost_is_said_when_the_fault_is_looked_at", &[], lost),
 ];
@@ -40,10 +41,17 @@ enum Kubelet {
 
 const READY: &str = r#"{"prepared":{"target":"u","plan":"armed","owner":"deadline"}}"#;
 
-fn line(n: u32, said: &str) -> String {
+/// What one says that watches over so many faults at the most.
+fn lines(said: &str) -> String {
+    (0..8).map(|number| line(number, said)).collect()
+}
+
+fn line(number: u32, said: &str) -> String {
+    let n = number + 1;
     format!(
-        r#"{{"start":"0000000000aa-00000000000000bb","n":{n},"ms":1,"item":{{"number":0,{}}}}}"#,
-        &said[1..said.len() - 1]
+        r#"{{"start":"0000000000aa-00000000000000bb","n":{n},"ms":1,"item":{{"number":{number},{}}}}}{}"#,
+        &said[1..said.len() - 1],
+        "\n"
     )
 }
 
@@ -64,12 +72,12 @@ async fn kubelet(api: FakeApi, does: Kubelet) {
                     json!({"waiting": {"reason": "ErrImagePull", "message": "no such image"}})
                 }
                 Kubelet::Says(said) => {
-                    api.set_log("chaos", name, line(1, said));
+                    api.set_log("chaos", name, lines(said));
                     json!({"running": {}})
                 }
                 Kubelet::Arms(after) => {
                     pass(secs(after)).await;
-                    api.set_log("chaos", name, line(1, READY));
+                    api.set_log("chaos", name, lines(READY));
                     json!({"running": {}})
                 }
             };
@@ -267,16 +275,51 @@ fn contract() {
     }
     paused(async {
         let node = async |cluster: &Cluster| cluster.nodes().named("n1").select().await;
-        on(|_| nodes::cordon(), node).await;
-        on(|_| nodes::taint(TaintEffect::NoExecute), node).await;
-        on(|_| nodes::drain().also_unmanaged(), node).await;
+        Box::pin(on(|_| nodes::cordon(), node)).await;
+        Box::pin(on(|_| nodes::taint(TaintEffect::NoExecute), node)).await;
+        Box::pin(on(|_| nodes::drain().also_unmanaged(), node)).await;
         let pod = async |cluster: &Cluster| cluster.pods().pod("shop", "cart-5d-0").select().await;
-        on(|_| pods::fail(), pod).await;
-        on(|_| pods::isolate(Enforced::believed()), pod).await;
-        on(|api| pods::leave_service(api.cluster().service("shop", "cart")), pod).await;
+        Box::pin(on(|_| pods::fail(), pod)).await;
+        Box::pin(on(|_| pods::isolate(Enforced::believed()), pod)).await;
+        Box::pin(on(|api| pods::leave_service(api.cluster().service("shop", "cart")), pod)).await;
         let cart = async |cluster: &Cluster| {
             cluster.workloads(WorkloadKind::Deployment).in_namespace("shop").named("cart").select().await
         };
-        on(|_| workloads::scale_to(0), cart).await;
+        Box::pin(on(|_| workloads::scale_to(0), cart)).await;
+    });
+}
+
+fn several() {
+    paused(async {
+        let api = shop(1);
+        let before = api.state();
+        let cluster = cluster(&api, Kubelet::Arms(1));
+        let both = || {
+            agents(&cluster)
+                .guarded(nodes::cordon())
+                .on(cluster.nodes().label("zone", "a").unwrap(), Mode::ALL)
+        };
+        let injection = begin(&cluster, both()).await.unwrap();
+        let made = |api: &FakeApi| writes(api).iter().filter(|write| *write == "create pods").count();
+        assert_eq!(made(&api), 1);
+        let role = api.state().into_iter().find(|object| object["kind"] == "ClusterRole").unwrap();
+        assert_eq!(role["rules"][0]["resourceNames"], json!(["n1", "n2"]));
+        injection.revert().await.unwrap();
+        assert_eq!(writes(&api).iter().filter(|write| *write == "delete clusterroles").count(), 1);
+        api.collect_garbage();
+        assert_eq!(api.state(), before);
+        // Where one of them fails, the other is taken back, and the guardian is dismissed with the last.
+        let mut refused = false;
+        api.meet(move |call| match (call.verb, call.name.as_deref()) {
+            ("patch", Some("n2")) if !std::mem::replace(&mut refused, true) => Meet::Refuse(422),
+            _ => Meet::Serve,
+        });
+        begin(&cluster, both()).await.unwrap_err();
+        api.meet_again();
+        api.collect_garbage();
+        let left: Vec<Value> = api.state().into_iter().filter(|object| object["kind"] != "Node").collect();
+        let found: Vec<Value> = before.into_iter().filter(|object| object["kind"] != "Node").collect();
+        assert_eq!(left, found);
+        assert_eq!(api.get("nodes", "", "n1").unwrap()["spec"]["unschedulable"], Value::Null);
     });
 }

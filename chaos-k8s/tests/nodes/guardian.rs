@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tower_service::Service;
 
 use crate::ends::script;
-use crate::scene::{AGENTS, Scene, agents_of};
+use crate::scene::{AGENTS, Scene, agents_of, until};
 use crate::server::{Server, really, user};
 use crate::support::{Need, Test};
 
@@ -29,6 +29,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_guardian_pod_whose_container_is_killed_too_goes_on", &[Need::Nodes], killed_too),
     ("a_revert_dismisses_the_guardian_pod", &[Need::Nodes], dismissed),
     ("a_guardian_pod_waits_as_long_as_its_fault_is_extended", &[Need::Nodes], extended),
+    ("a_guardian_pod_waits_for_the_api_server", &[Need::Nodes], api_is_away),
     ("a_sweep_ends_what_controller_and_guardian_pod_left", &[Need::Nodes], swept),
     ("a_guardian_pod_that_cannot_be_had_refuses_the_fault", &[Need::Nodes], refused),
     ("the_printed_roles_suffice_for_a_guardian_pod", &[Need::Nodes], suffice),
@@ -297,6 +298,34 @@ fn killed_too() {
         println!(
             "controller and guardian pods' containers killed: back after {back:.1?}, gone {gone:.1?} later"
         );
+        things.over(scene).await;
+    });
+}
+
+async fn is_there(server: &Server) -> bool {
+    let request = http::Request::get("/readyz").body(Body::empty()).unwrap();
+    server.client.send(request).await.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// The API server is dead from before the deadline until after it.
+fn api_is_away() {
+    really(async {
+        let scene = Scene::alone().await;
+        let things = Things::new(&scene).await;
+        let mut controller = Controller::new(&things);
+        let since = Instant::now();
+        controller.kill();
+        script("component", &["kill", "kube-apiserver"]);
+        Clock::real().sleep((LASTING + secs(8)).saturating_sub(since.elapsed())).await;
+        script("component", &["start", "kube-apiserver"]);
+        until(|| is_there(&scene.server)).await;
+        let again = Instant::now();
+        while things.state(&scene.server).await != FOUND() {
+            assert!(again.elapsed() < AFTER + secs(15), "still {:?}", things.state(&scene.server).await);
+            Clock::real().sleep(ms(100)).await;
+        }
+        println!("controller and API server killed: back {:.1?} after that is there again", again.elapsed());
+        until_nothing_is_left(&scene.server, &controller.run, secs(60)).await;
         things.over(scene).await;
     });
 }

@@ -166,16 +166,17 @@ impl Live {
 }
 
 /// Whether it is ready for so many undos, or why it will not be.
-fn armed(heard: &Heard, tasks: usize) -> Option<Result<()>> {
-    let mut ready = 0;
-    for state in heard.items.values() {
-        match state {
-            ItemState::Prepared { .. } | ItemState::InForce { .. } => ready += 1,
-            ItemState::Failed { error } => return Some(Err(Error::refused(error.clone()))),
-            _ => {}
-        }
+fn armed(heard: &Heard, tasks: u32) -> Option<Result<()>> {
+    let failed = heard.items.values().find_map(|state| match state {
+        ItemState::Failed { error } => Some(error.clone()),
+        _ => None,
+    });
+    if let Some(error) = failed {
+        return Some(Err(Error::refused(error)));
     }
-    if ready == tasks {
+    let is_ready =
+        |state: &ItemState| matches!(state, ItemState::Prepared { .. } | ItemState::InForce { .. });
+    if (0..tasks).all(|number| heard.items.get(&number).is_some_and(is_ready)) {
         return Some(Ok(()));
     }
     heard.over().map(|why| Err(Error::failed(why.to_owned())))

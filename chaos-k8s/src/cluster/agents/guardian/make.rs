@@ -42,8 +42,9 @@ impl Made {
         }
     }
 
-    pub(super) fn tasks(&self) -> usize {
-        self.duty.undos.len()
+    pub(super) fn tasks(&self) -> u32 {
+        // More than that are refused when the duty is written.
+        u32::try_from(self.duty.undos.len()).unwrap_or(u32::MAX)
     }
 
     /// Up to how long after it was made a fault may last.

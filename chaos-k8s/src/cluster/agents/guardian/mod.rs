@@ -32,6 +32,9 @@
 //!   the revert                         looks at the marks; at the deadline of one that is still there: the same undo
 //!   takes the roles away          -->  the rest is theirs, and goes with them
 //! ```
+//! Roles and bindings, account and pod are called `chaos-guardian-RUN`. All but the roles belong to these (`ownerReferences`), so
+//! that Kubernetes' garbage collection takes them away behind the roles, whoever deletes those.
+//!
 //! One for all targets of an injection. Nothing is changed before it is armed; where it cannot be had, the inject is refused
 //! with the reason.
 //!
@@ -47,8 +50,9 @@
 //! put into a field meanwhile stays, as in every revert.
 //!
 //! # Whoever dies
-//! - The controller, and its machine with it: the guardian acts 3 s after the deadline that is marked, 5 s after the end of the
-//!   experiment.
+//! - The controller, and its machine with it: the guardian acts 3 s after the deadline that is marked, which is itself
+//!   [5 s](chaos_core::injection::MARGIN) after what the experiment was to last.
+//! - The API server: the guardian goes on to try, for 15 minutes after the last moment that the faults could be extended to.
 //! - The guardian's container: its kubelet starts it again, and it has everything it needs in its spec and on the objects.
 //! - Its pod (deleted, or its node is gone): a run that lives goes on without it, and says so when it is looked at. With the
 //!   controller dead as well, [`sweep`](crate::Cluster::sweep) is what is left.
