@@ -70,7 +70,7 @@ pub enum Owner {
     Kernel,
     /// A sibling process armed before the inject, woken by the end of a pipe or a deadline.
     Guardian,
-    /// The clock of an agent near the target.
+    /// The clock of an agent near the target, or of a guardian inside the cluster.
     Deadline,
     /// The platform's own limit on the agent.
     Platform,

@@ -13,7 +13,9 @@
 //! - As an ephemeral container in the target pod: for that pod's own network, with NET_ADMIN and nothing else.
 //! - As a pod on the targets' node: for the networks, cgroups and processes of all pods there.
 //!
-//! It has no port, no token of Kubernetes, no shell, and asks nobody for anything: what it must know is in its spec.
+//! It has no port, no token of Kubernetes, no shell, and asks nobody for anything: what it must know is in its spec. (Built with the
+//! feature `agents`, as its image is, the same program is the guardian pod's as well, which does have a token: see
+//! `cluster::agents::guardian`.)
 //!
 //! # The map, in reading order
 //!

@@ -22,6 +22,7 @@ const PATIENCE: Duration = secs(120);
 
 const HELP: &str = "\
 chaos-agent [run]                     do what the spec in CHAOS_AGENT_SPEC says
+chaos-agent guard                     take back what CHAOS_GUARDIAN_DUTY says, at its deadline
 chaos-agent tell RUN stop             take everything back and end
 chaos-agent tell RUN extend DURATION  last so long from now on
 chaos-agent tell RUN status           say how it goes
@@ -45,6 +46,8 @@ pub fn main() -> ExitCode {
         [] | ["run"] => work::main(node::run_as_init_with(Ok)),
         // A process that an engine or the guardian has started, which does not come back from here.
         [.., last] if last.starts_with("--chaos-") => work::main(node::run_as_init_with(Ok)),
+        #[cfg(feature = "agents")]
+        ["guard"] => crate::cluster::agents::guard(),
         ["tell", run, ref order @ ..] => told(order_of(run, order)),
         ["doctor"] => print(&format!("{}\n", Node::new(&Chaos::random()).doctor()), 0),
         ["version"] => print(&format!("{}\n", env!("CARGO_PKG_VERSION")), 0),

@@ -47,6 +47,8 @@ struct Shared {
     drains: Drains,
     #[cfg(all(feature = "agents", target_os = "linux"))]
     at_work: super::agents::AtWork,
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    guardians: super::agents::Guardians,
     itself: Option<(String, String)>,
 }
 
@@ -70,6 +72,17 @@ impl Cluster {
         Ok(Self::new(client))
     }
 
+    /// The cluster that this program runs in, as the service account of its pod.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) async fn inside() -> Result<Self> {
+        let wrong = |source: Box<dyn std::error::Error + Send + Sync>| {
+            Error::failed("the API server is not to be reached from inside the pod").with_source(source)
+        };
+        let config = kube::Config::incluster().map_err(|error| wrong(error.into()))?;
+        let client = kube::Client::try_from(config).map_err(|error| wrong(error.into()))?;
+        Ok(Self::new(client))
+    }
+
     /// The cluster behind `client`: of a configuration of your own, or a [test's](super::testing).
     pub fn new(client: kube::Client) -> Self {
         let shared = Shared {
@@ -79,6 +92,8 @@ impl Cluster {
             drains: Drains::default(),
             #[cfg(all(feature = "agents", target_os = "linux"))]
             at_work: super::agents::AtWork::default(),
+            #[cfg(all(feature = "agents", target_os = "linux"))]
+            guardians: super::agents::Guardians::default(),
             itself: own_pod(),
         };
         let settings = Settings { protection: Protection::standard(), longest: LONGEST };
@@ -184,6 +199,17 @@ impl Cluster {
     #[cfg(all(feature = "agents", target_os = "linux"))]
     pub(crate) fn agents_at_work(&self) -> &super::agents::AtWork {
         &self.shared.at_work
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn guardians(&self) -> &super::agents::Guardians {
+        &self.shared.guardians
+    }
+
+    /// Whether both are the same handle, with the same marks.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     #[cfg(all(feature = "agents", target_os = "linux"))]

@@ -37,7 +37,8 @@
 //! A label, `chaos-sdk.dev/under-fault`, and an annotation, `chaos-sdk.dev/faults`: which runs have hold of it, until when at
 //! the most, and what was found. So several faults on one object end in any order, and the last one puts back what the
 //! first one found; a run that died is [swept](Cluster::sweep) from anywhere, without its ledger. What somebody else has
-//! put into the same field meanwhile stays.
+//! put into the same field meanwhile stays. With the feature `agents`, a pod in the cluster does that at the deadline of a fault
+//! that is `guarded`, whoever has died by then.
 //!
 //! # What it takes
 //!

@@ -26,6 +26,12 @@ const KINDS: [Kind; 9] = [
     Kind::DEPLOYMENT_CONFIG,
 ];
 
+/// What guardian pods belong to: the last, for they may have to put back what this could not.
+#[cfg(all(feature = "agents", target_os = "linux"))]
+const ROLES: [Kind; 2] = [Kind::ROLE, Kind::CLUSTER_ROLE];
+#[cfg(not(all(feature = "agents", target_os = "linux")))]
+const ROLES: [Kind; 0] = [];
+
 impl Cluster {
     /// Ends what runs left behind: await it, or narrow it down first. Faults whose deadline is not over yet are left
     /// alone: their run may live.
@@ -109,10 +115,11 @@ impl Sweep {
         let namespace = self.namespace.as_deref();
         let mut rights = Rights::default();
         for kind in self.kinds().into_iter().filter(|kind| kind.is_built_in()) {
+            let is_made = kind == Kind::NETWORK_POLICY || ROLES.contains(&kind);
             let verbs: &[&'static str] =
-                if kind == Kind::NETWORK_POLICY { &["list", "delete"] } else { &["get", "list", "patch"] };
+                if is_made { &["list", "delete"] } else { &["get", "list", "patch"] };
             rights.extend(verbs.iter().map(|verb| Right::new(verb, kind, namespace)));
-            if !matches!(kind, Kind::NETWORK_POLICY | Kind::POD | Kind::NODE) {
+            if !is_made && !matches!(kind, Kind::POD | Kind::NODE) {
                 rights.insert(Right::new("patch", kind, namespace).on("scale"));
             }
         }
@@ -126,7 +133,8 @@ impl Sweep {
     }
 
     fn kinds(&self) -> Vec<Kind> {
-        KINDS.into_iter().filter(|kind| kind.namespaced || self.namespace.is_none()).collect()
+        let all = KINDS.into_iter().chain(ROLES);
+        all.filter(|kind| kind.namespaced || self.namespace.is_none()).collect()
     }
 
     async fn run(self) -> Result<Swept> {
@@ -226,9 +234,12 @@ impl Sweep {
                 swept.live.push(met);
                 continue;
             }
+            let is_role = ROLES.contains(&kind);
             let ended = if is_agent {
                 self.end_agent(&object, claim).await
-            } else if kind == Kind::NETWORK_POLICY {
+            } else if is_role && !swept.failed.is_empty() {
+                Err(Error::refused("something else was not taken back, which its guardian pod may still do"))
+            } else if is_role || kind == Kind::NETWORK_POLICY {
                 remove(&self.cluster, &object).await
             } else {
                 Grip { cluster: &self.cluster, object: &object }.release(claim.id).await

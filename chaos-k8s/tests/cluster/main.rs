@@ -8,6 +8,8 @@ mod contract;
 mod effects;
 #[cfg(target_os = "linux")]
 mod facts;
+#[cfg(all(target_os = "linux", feature = "agents"))]
+mod guardian;
 #[cfg(target_os = "linux")]
 mod overlap;
 #[cfg(target_os = "linux")]
@@ -41,6 +43,8 @@ fn main() -> std::process::ExitCode {
         overlap::TESTS,
         rights::TESTS,
         sweeping::TESTS,
+        #[cfg(feature = "agents")]
+        guardian::TESTS,
         troubles::TESTS,
         real::TESTS,
     ])

@@ -145,7 +145,7 @@ impl Scene {
 
     /// Whichever delivery a plan chooses.
     pub(crate) fn any_agents(&self) -> Agents {
-        self.cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap()
+        agents_of(&self.cluster)
     }
 
     /// The level of Pod Security that is enforced in the scene's namespace from now on.
@@ -203,6 +203,11 @@ impl Scene {
         let path = format!("/api/v1/namespaces/{}", self.namespace());
         self.server.delete(&path, &json!({})).await;
     }
+}
+
+/// Agents and guardian pods of this handle.
+pub(crate) fn agents_of(cluster: &Cluster) -> Agents {
+    cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap()
 }
 
 /// Waits until it is so.

@@ -60,7 +60,7 @@ pub fn path() -> PathBuf {
 pub fn program() -> Result<PathBuf> {
     let host = host()?;
     let build = ["build", "--profile", "agent", "--locked", "-p", "chaos-k8s", "--bin", "chaos-agent"];
-    let features = ["--no-default-features", "--features", "agent", "--target", &host];
+    let features = ["--no-default-features", "--features", "agents,cluster-latest", "--target", &host];
     // The C library too: what it would load at run time, modules for names above all, is in it since glibc 2.34.
     let flags = "-C target-feature=+crt-static";
     eprintln!("> RUSTFLAGS={flags:?} cargo {} {}", build.join(" "), features.join(" "));

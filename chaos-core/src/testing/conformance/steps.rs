@@ -47,6 +47,7 @@ where
 
     pub(super) async fn inject(&self, target: &F::Target, undo: &F::Undo) -> Found {
         let target = Approved::new(target.clone(), None);
+        self.fault.gather(&[(&target, undo)]);
         self.bounded("inject", self.fault.inject(&target, undo)).await
     }
 
@@ -58,6 +59,7 @@ where
         polls: usize,
     ) -> Found<bool> {
         let target = Approved::new(target.clone(), None);
+        self.fault.gather(&[(&target, undo)]);
         let mut inject = pin!(self.fault.inject(&target, undo));
         let mut polled = 0;
         let part = poll_fn(|cx| {

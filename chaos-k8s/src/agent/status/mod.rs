@@ -17,6 +17,7 @@
 //! ```
 
 mod item;
+mod last_words;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -30,8 +31,9 @@ use serde::{Deserialize, Serialize};
 
 pub use super::ending::Ending;
 pub use item::{ItemState, ItemStatus};
+pub(crate) use last_words::LastWords;
 pub use reader::{Heard, Reader};
-pub(super) use writer::Writer;
+pub(crate) use writer::Writer;
 
 /// How often an agent says that it lives.
 pub const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -16,7 +16,7 @@ use super::{Line, Said};
 const WAITING: usize = 4096;
 
 #[derive(Debug)]
-pub(in crate::agent) struct Writer {
+pub(crate) struct Writer {
     start: RunId,
     begun: Instant,
     said: AtomicU64,
@@ -27,7 +27,7 @@ pub(in crate::agent) struct Writer {
 impl Writer {
     /// # Errors
     /// When no thread can be made.
-    pub(in crate::agent) fn to(mut out: impl Write + Send + 'static) -> Result<Self> {
+    pub(crate) fn to(mut out: impl Write + Send + 'static) -> Result<Self> {
         let (lines, waiting) = sync_channel::<String>(WAITING);
         let (done, ended) = channel();
         thread::Builder::new().name("chaos-status".to_owned()).spawn(move || {
@@ -41,7 +41,7 @@ impl Writer {
     }
 
     /// Says it, and never waits.
-    pub(in crate::agent) fn say(&self, said: Said) {
+    pub(crate) fn say(&self, said: Said) {
         let n = self.said.fetch_add(1, Ordering::SeqCst) + 1;
         let ms = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let line = Line { start: self.start, n, ms, said };
@@ -53,7 +53,7 @@ impl Writer {
     }
 
     /// Waits until everything is written, but not longer.
-    pub(in crate::agent) fn finish(self, within: Duration) {
+    pub(crate) fn finish(self, within: Duration) {
         drop(self.lines);
         let _ = self.ended.recv_timeout(within);
     }

@@ -6,7 +6,6 @@ mod heed;
 mod hold;
 mod inject;
 mod kept;
-mod last_words;
 mod lasting;
 mod look;
 mod order_file;
@@ -28,9 +27,8 @@ use chaos_core::units::secs;
 use chaos_core::{Error, Guardian, Result};
 
 use super::spec::Spec;
-use super::status::{End, Ending, Said, Writer};
+use super::status::{End, Ending, LastWords, Said, Writer};
 use hold::Agent;
-use last_words::LastWords;
 
 /// How long the last lines may take to be written, when nobody reads them.
 const LAST_LINES: Duration = secs(2);

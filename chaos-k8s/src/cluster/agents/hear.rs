@@ -75,6 +75,11 @@ impl Heard {
         }
     }
 
+    /// Why it is over with it, if it is.
+    pub(super) fn over(&self) -> Option<&str> {
+        self.over.as_deref()
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.over.is_some()
     }

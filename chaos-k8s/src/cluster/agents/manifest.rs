@@ -156,7 +156,7 @@ pub(super) fn teller(
     }]))
 }
 
-fn security(rights: &Rights) -> Value {
+pub(super) fn security(rights: &Rights) -> Value {
     let (user, names): (u32, Vec<&str>) = match rights.root() {
         true => (0, rights.capabilities().map(|capability| capability.name()).collect()),
         false => (NOBODY, Vec::new()),

@@ -52,6 +52,9 @@
 //! By a revert, which ends the agent and reads how that went; or by the agent's own clock, whoever lives then: the
 //! controller, the kubelet, the API server and the network need not. A container killed whole leaves what the kernel does not own, and an
 //! agent pod is then started again and takes it back.
+//!
+//! Faults that change what the API keeps need no agent, and have nobody near the target who would end them: see
+//! [`guardian`] for that.
 
 mod choose;
 mod delivery;
@@ -59,6 +62,7 @@ mod end;
 mod facts;
 mod fault;
 mod follow;
+pub mod guardian;
 mod hear;
 mod left;
 mod live;
@@ -73,6 +77,7 @@ mod settings;
 pub use delivery::Delivery;
 pub use end::AgentEnd;
 pub use fault::{Carried, PodFault};
+pub(crate) use guardian::{Guardians, main as guard};
 pub(crate) use left::{containers, end_pod};
 pub(crate) use live::AtWork;
 pub use on_node::NodeFault;

@@ -46,6 +46,11 @@ kinds! {
     AUTOSCALER: "autoscaling" "v2" "horizontalpodautoscalers" "HorizontalPodAutoscaler" true;
     NETWORK_POLICY: "networking.k8s.io" "v1" "networkpolicies" "NetworkPolicy" true;
     BUDGET: "policy" "v1" "poddisruptionbudgets" "PodDisruptionBudget" true;
+    SERVICE_ACCOUNT: "" "v1" "serviceaccounts" "ServiceAccount" true;
+    ROLE: "rbac.authorization.k8s.io" "v1" "roles" "Role" true;
+    ROLE_BINDING: "rbac.authorization.k8s.io" "v1" "rolebindings" "RoleBinding" true;
+    CLUSTER_ROLE: "rbac.authorization.k8s.io" "v1" "clusterroles" "ClusterRole" false;
+    CLUSTER_ROLE_BINDING: "rbac.authorization.k8s.io" "v1" "clusterrolebindings" "ClusterRoleBinding" false;
     ACCESS_REVIEW: "authorization.k8s.io" "v1" "selfsubjectaccessreviews" "SelfSubjectAccessReview" false;
 }
 

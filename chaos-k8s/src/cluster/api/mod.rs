@@ -1,5 +1,7 @@
 //! The API server as it is spoken to here: bounded, counted, with the right that each request takes.
 
+#[cfg(all(feature = "agents", target_os = "linux"))]
+mod date;
 mod kind;
 #[cfg(all(feature = "agents", target_os = "linux"))]
 mod lines;
@@ -33,11 +35,19 @@ pub(crate) struct Api {
     client: kube::Client,
     clock: Clock,
     sent: AtomicU64,
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    dates: date::Dates,
 }
 
 impl Api {
     pub(crate) fn new(client: kube::Client) -> Self {
-        Self { client, clock: Clock::auto(), sent: AtomicU64::new(0) }
+        Self {
+            client,
+            clock: Clock::auto(),
+            sent: AtomicU64::new(0),
+            #[cfg(all(feature = "agents", target_os = "linux"))]
+            dates: date::Dates::default(),
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -47,6 +57,12 @@ impl Api {
     #[cfg(all(feature = "agents", target_os = "linux"))]
     fn client(&self) -> &kube::Client {
         &self.client
+    }
+
+    /// How many seconds the server's clock is ahead of this machine's, by its last answer; 0 before the first.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn server_ahead(&self) -> i64 {
+        self.dates.ahead()
     }
 
     fn count(&self) {
@@ -107,6 +123,8 @@ impl Api {
         let exchange = async {
             let response = self.client.send(http).await.map_err(unreached)?;
             let status = response.status();
+            #[cfg(all(feature = "agents", target_os = "linux"))]
+            self.dates.note(response.headers());
             let body = response.into_body().collect_bytes().await.map_err(unreached)?;
             Ok((status, body))
         };

@@ -176,6 +176,14 @@ impl Request {
         request.query("container", container).query("tailLines", "50")
     }
 
+    /// The object with this name, whatever its UID: for names that are given once and never again.
+    pub(crate) fn delete_named(kind: Kind, namespace: Option<&str>, name: &str) -> Self {
+        let body = serde_json::json!({
+            "apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background",
+        });
+        Self::to("delete", Method::DELETE, kind, namespace).segment(name).body(JSON, &body)
+    }
+
     /// Asks what would come of it, and changes nothing.
     pub(crate) fn dry_run(self) -> Self {
         self.query("dryRun", "All")

@@ -21,10 +21,28 @@ impl Deadline {
         Self(humantime::parse_rfc3339(&humantime::format_rfc3339_seconds(then).to_string()).unwrap_or(then))
     }
 
+    /// Whether it has been over for `grace`, by a clock that is so many seconds ahead of this machine's.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn is_over_by(self, ahead: i64, grace: Duration) -> bool {
+        self.0 + grace < now_by(ahead)
+    }
+
+    /// How long it is until then, by such a clock.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn left_by(self, ahead: i64) -> Duration {
+        self.0.duration_since(now_by(ahead)).unwrap_or_default()
+    }
+
     /// Whether it is over, by any clock.
     pub(crate) fn is_over(self) -> bool {
         self.0 + SKEW < SystemTime::now()
     }
+}
+
+#[cfg(all(feature = "agents", target_os = "linux"))]
+fn now_by(ahead: i64) -> SystemTime {
+    let (now, by) = (SystemTime::now(), Duration::from_secs(ahead.unsigned_abs()));
+    if ahead < 0 { now - by } else { now + by }
 }
 
 impl fmt::Display for Deadline {
@@ -58,5 +76,11 @@ mod tests {
         assert_eq!(Deadline::try_from(soon.to_string()).unwrap(), soon);
         let past = |seconds| Deadline(SystemTime::now() - Duration::from_secs(seconds));
         assert!(!soon.is_over() && !past(20).is_over() && past(40).is_over());
+        #[cfg(all(feature = "agents", target_os = "linux"))]
+        {
+            let grace = Duration::from_secs(3);
+            assert!(!past(2).is_over_by(0, grace) && past(4).is_over_by(0, grace));
+            assert!(past(2).is_over_by(2, grace) && !past(4).is_over_by(-2, grace));
+        }
     }
 }

@@ -9,11 +9,31 @@ mod field;
 mod held;
 mod undo;
 
+use std::future::Future;
+
+use chaos_core::Result;
+use chaos_core::ledger::RunId;
+
 pub(crate) use claim::Grip;
 pub(crate) use deadline::Deadline;
 pub(crate) use field::Field;
 pub(crate) use held::{Claim, Fields, Held};
 pub use undo::Release;
+
+/// A revert of the fault with this claim, by way of the guardian pod that watches over it, if this process has made one.
+pub(crate) async fn reverted(
+    cluster: &super::Cluster,
+    claim: RunId,
+    revert: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    return cluster.guardians().reverted(claim, revert).await;
+    #[cfg(not(all(feature = "agents", target_os = "linux")))]
+    {
+        let _ = (cluster, claim);
+        revert.await
+    }
+}
 
 /// On everything that a fault changed or made, while it is in force.
 pub(crate) const UNDER_FAULT: &str = "chaos-sdk.dev/under-fault";

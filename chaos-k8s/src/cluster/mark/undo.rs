@@ -96,7 +96,12 @@ impl Release {
         })
     }
 
-    fn grip<'a>(&'a self, cluster: &'a Cluster) -> Grip<'a> {
+    /// Lets go of the object, as the undo does.
+    pub(crate) async fn let_go(&self, cluster: &Cluster) -> Result<()> {
+        self.grip(cluster).release(self.claim.id).await
+    }
+
+    pub(crate) fn grip<'a>(&'a self, cluster: &'a Cluster) -> Grip<'a> {
         Grip { cluster, object: &self.object }
     }
 }
@@ -106,7 +111,7 @@ impl Undo for Release {
     type Via = Cluster;
 
     async fn revert(&self, cluster: &Cluster) -> Result<()> {
-        self.grip(cluster).release(self.claim.id).await
+        super::reverted(cluster, self.claim.id, self.let_go(cluster)).await
     }
 
     async fn is_gone(&self, cluster: &Cluster) -> Result<bool> {

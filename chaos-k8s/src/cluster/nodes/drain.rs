@@ -93,7 +93,7 @@ impl Needs for Drain {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Drained {
-    cordon: Release,
+    pub(crate) cordon: Release,
 }
 
 impl Undo for Drained {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::place;
 use super::policy::{RawPolicy, Ways, spec};
 use crate::cluster::api::{Bare, Kind, ObjectRef, Query, Request};
-use crate::cluster::mark::{FAULTS, Field, Fields, Held, RUN, Release, UNDER_FAULT};
+use crate::cluster::mark::{FAULTS, Field, Fields, Held, RUN, Release, UNDER_FAULT, reverted};
 use crate::cluster::rights::{Needs, Place, Rights};
 use crate::cluster::{Cluster, Pod};
 
@@ -129,11 +129,19 @@ impl Needs for Isolate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rejoin {
-    pod: Release,
+    pub(crate) pod: Release,
 }
 
 impl Rejoin {
-    fn policy_name(&self) -> String {
+    async fn put_back(&self, cluster: &Cluster) -> Result<()> {
+        self.pod.let_go(cluster).await?;
+        match self.find(cluster).await? {
+            Some(policy) => remove(cluster, &policy).await,
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn policy_name(&self) -> String {
         format!("chaos-{}", self.pod.claim.id)
     }
 
@@ -173,11 +181,7 @@ impl Undo for Rejoin {
     type Via = Cluster;
 
     async fn revert(&self, cluster: &Cluster) -> Result<()> {
-        self.pod.revert(cluster).await?;
-        match self.find(cluster).await? {
-            Some(policy) => remove(cluster, &policy).await,
-            None => Ok(()),
-        }
+        reverted(cluster, self.pod.claim.id, self.put_back(cluster)).await
     }
 
     async fn is_gone(&self, cluster: &Cluster) -> Result<bool> {

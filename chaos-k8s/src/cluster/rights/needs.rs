@@ -20,6 +20,16 @@ impl<'a> Place<'a> {
         self.right_on(verb, self.kind)
     }
 
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) fn namespace(&self) -> Option<&'a str> {
+        self.namespace
+    }
+
     /// `verb` on another kind of object in the same namespace.
     pub(crate) fn right_on(&self, verb: &'static str, kind: Kind) -> Right {
         Right::new(verb, kind, self.namespace)

@@ -77,6 +77,18 @@ impl Cluster {
         if let Some(allowed) = self.answers().get(right, now) {
             return Ok(allowed);
         }
+        let allowed = self.review(right, None).await?;
+        self.answers().put(right.clone(), now, allowed);
+        Ok(allowed)
+    }
+
+    /// Whether we may do this to the object with this name, asked anew each time.
+    #[cfg(all(feature = "agents", target_os = "linux"))]
+    pub(crate) async fn allows_on(&self, right: &Right, name: &str) -> Result<bool> {
+        self.review(right, Some(name)).await
+    }
+
+    async fn review(&self, right: &Right, name: Option<&str>) -> Result<bool> {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
@@ -86,13 +98,13 @@ impl Cluster {
                 "group": right.kind.group,
                 "resource": right.kind.plural,
                 "subresource": right.subresource,
+                "name": name,
             }},
         });
         let request = Request::create(Kind::ACCESS_REVIEW, None, &review);
         let answer: Review = self.api().send(request).await.map_err(|trouble| {
             Error::from(trouble).context(format!("whether we may {right} could not be asked"))
         })?;
-        self.answers().put(right.clone(), now, answer.status.allowed);
         Ok(answer.status.allowed)
     }
 }

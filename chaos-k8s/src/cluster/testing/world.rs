@@ -1,5 +1,6 @@
 //! [`FakeApi`]: the server, and what a test does to it.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -46,6 +47,7 @@ pub(super) struct World {
     pub(super) roles: Roles,
     calls: Vec<Call>,
     late: Vec<(http::request::Parts, Vec<u8>)>,
+    logs: HashMap<(String, String), String>,
     pub(super) ignores_selectors: bool,
 }
 
@@ -112,6 +114,11 @@ impl FakeApi {
     /// When the kind is not known here.
     pub fn remove(&self, plural: &str, namespace: &str, name: &str) {
         self.world().store.remove(&key(plural, namespace, name));
+    }
+
+    /// What the log of this pod says from now on: all of it, in lines.
+    pub fn set_log(&self, namespace: &str, pod: &str, text: impl Into<String>) {
+        self.world().logs.insert((namespace.to_owned(), pod.to_owned()), text.into());
     }
 
     /// Does what the garbage collector does: takes away what belongs to something that is gone.
@@ -282,7 +289,11 @@ impl World {
         match (call.verb, route.subresource.as_deref()) {
             ("list", None) => self.list(route, parts),
             ("get", None) => self.find(route).map(|object| Answer::new(200, &object)),
-            ("create", None) => self.create(route, json()?).map(|object| Answer::new(201, &object)),
+            ("create", None) => {
+                let is_dry =
+                    parts.uri.query().is_some_and(|query| query.split('&').any(|one| one == "dryRun=All"));
+                self.create(route, json()?, is_dry).map(|object| Answer::new(201, &object))
+            }
             ("patch", None) => {
                 let patched = Patched::read(parts, body)?;
                 self.patch(route, &patched).map(|object| Answer::new(200, &object))
@@ -293,6 +304,7 @@ impl World {
                 self.patch_status(route, &patched).map(|object| Answer::new(200, &object))
             }
             ("create", Some("eviction")) if route.kind == Kind::POD => self.evict(route, &json()?),
+            ("get", Some("log")) if route.kind == Kind::POD => self.log(route),
             ("get", Some("scale")) => self.scale(route).map(|scale| Answer::new(200, &scale)),
             ("patch", Some("scale")) => {
                 let patched = Patched::read(parts, body)?;
@@ -300,6 +312,13 @@ impl World {
             }
             _ => Err(Refused::new(405, "MethodNotAllowed", "the server does not allow this method")),
         }
+    }
+
+    fn log(&self, route: &super::route::Route) -> Outcome<Answer> {
+        self.find(route)?;
+        let of = (route.namespace.clone().unwrap_or_default(), route.name.clone().unwrap_or_default());
+        let body = self.logs.get(&of).cloned().unwrap_or_default().into_bytes();
+        Ok(Answer { code: 200, body })
     }
 
     pub(super) fn find(&self, route: &super::route::Route) -> Outcome<Value> {

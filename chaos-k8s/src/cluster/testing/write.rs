@@ -92,7 +92,8 @@ fn prune(object: &mut Value) {
 }
 
 impl World {
-    pub(super) fn create(&mut self, route: &Route, mut object: Value) -> Outcome<Value> {
+    /// Makes the object; or says what would come of it, and keeps nothing.
+    pub(super) fn create(&mut self, route: &Route, mut object: Value, is_dry: bool) -> Outcome<Value> {
         let resource = route.kind.plural;
         if route.name.is_some() || route.kind.namespaced != route.namespace.is_some() {
             return Err(Refused::no_such_resource());
@@ -124,7 +125,7 @@ impl World {
             object["status"] = json!({"phase": "Pending"});
         }
         let made = admit(&mut self.store, route.kind, object, None);
-        Ok(self.store.put(key, made, None))
+        Ok(if is_dry { made } else { self.store.put(key, made, None) })
     }
 
     /// The status alone: what a kubelet or a controller writes.

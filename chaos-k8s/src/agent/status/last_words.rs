@@ -14,24 +14,24 @@ const VARIABLE: &str = "CHAOS_AGENT_TERMINATION_LOG";
 const LONGEST: usize = 4096;
 
 #[derive(Debug)]
-pub(super) struct LastWords {
+pub(crate) struct LastWords {
     path: Option<PathBuf>,
 }
 
 impl LastWords {
     /// Into the file that Kubernetes has mounted; nowhere, where there is none.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         let path = std::env::var_os(VARIABLE).map_or_else(|| PathBuf::from(USUAL), PathBuf::from);
         let is_file = fs::symlink_metadata(&path).is_ok_and(|found| found.is_file());
         Self { path: is_file.then_some(path) }
     }
 
     /// What stays if the agent is killed.
-    pub(super) fn prepare(&self) {
+    pub(crate) fn prepare(&self) {
         self.write("the agent was killed while it worked: its log has how far it got\n".to_owned());
     }
 
-    pub(super) fn say(&self, end: &End) {
+    pub(crate) fn say(&self, end: &End) {
         let mut end = end.clone();
         let mut text = serde_json::to_string(&end).unwrap_or_default();
         // What was left behind is what must be in it.

@@ -1,0 +1,143 @@
+//! What the API server is asked to make for a guardian. The roles come first; all else belongs to them, and goes with them by
+//! Kubernetes' own garbage collection.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use chaos_core::Result;
+use chaos_core::ledger::RunId;
+use serde_json::{Value, json};
+
+use super::super::manifest::{CONTAINER, security};
+use super::duty::{Duty, name_of};
+use super::grant::{role_kind, rules};
+use crate::agent::rights::Rights as AgentRights;
+use crate::cluster::api::Kind;
+use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Fields, Held, RUN, UNDER_FAULT};
+
+/// How long its kubelet waits for one that is told to end: it has nothing to take back then.
+const GRACE_SECONDS: u32 = 5;
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+/// What all that is made for one guardian says of it.
+#[derive(Debug)]
+pub(super) struct Manifest<'a> {
+    pub(super) image: &'a str,
+    /// The run of the controller.
+    pub(super) run: RunId,
+    pub(super) fault: &'a str,
+    /// When it is over with the guardian, whatever came of it.
+    pub(super) until: Deadline,
+    pub(super) lifetime: Duration,
+    /// Nodes that are targets: it would rather be elsewhere.
+    pub(super) not_on: &'a BTreeSet<String>,
+    pub(super) duty: &'a Duty,
+}
+
+/// What something belongs to.
+#[derive(Debug, Clone)]
+pub(super) struct Owner {
+    pub(super) kind: Kind,
+    pub(super) uid: String,
+}
+
+impl Manifest<'_> {
+    fn name(&self) -> String {
+        name_of(self.duty.guardian)
+    }
+
+    fn home(&self) -> Option<&str> {
+        Some(&self.duty.namespace)
+    }
+
+    fn object(&self, kind: Kind, namespace: Option<&str>, owner: Option<&Owner>) -> Value {
+        let claim = Claim {
+            id: self.duty.guardian,
+            run: self.run,
+            fault: format!("guardian of: {}", self.fault),
+            until: self.until,
+            wants: Fields::new(),
+        };
+        let mut meta = json!({
+            "name": self.name(),
+            "labels": {AGENT: "true", RUN: self.run.to_string(), "app.kubernetes.io/name": "chaos-guardian"},
+            "annotations": {FAULTS: json!(Held::only(claim)).to_string()},
+        });
+        if let Some(namespace) = namespace {
+            meta["namespace"] = json!(namespace);
+        }
+        match owner {
+            Some(Owner { kind, uid }) => {
+                meta["ownerReferences"] = json!([{
+                    "apiVersion": kind.api_version(), "kind": kind.kind, "name": self.name(), "uid": uid,
+                }]);
+            }
+            // By this a sweep finds them, and with them the rest.
+            None => meta["labels"][UNDER_FAULT] = json!("true"),
+        }
+        json!({"apiVersion": kind.api_version(), "kind": kind.kind, "metadata": meta})
+    }
+
+    /// The roles: for the guardian's own namespace, for those of the targets, and for what lies in none.
+    pub(super) fn roles(&self) -> BTreeMap<Option<String>, Value> {
+        let grants = self.duty.grants().by_namespace;
+        let role = |(namespace, rights): (Option<String>, _)| {
+            let mut role = self.object(role_kind(namespace.as_deref()), namespace.as_deref(), None);
+            role["rules"] = rules(&rights);
+            (namespace, role)
+        };
+        grants.into_iter().map(role).collect()
+    }
+
+    pub(super) fn account(&self, owner: &Owner) -> Value {
+        let mut account = self.object(Kind::SERVICE_ACCOUNT, self.home(), Some(owner));
+        account["automountServiceAccountToken"] = json!(false);
+        account
+    }
+
+    pub(super) fn binding(&self, namespace: Option<&str>, owner: &Owner) -> Value {
+        let kind = if namespace.is_some() { Kind::ROLE_BINDING } else { Kind::CLUSTER_ROLE_BINDING };
+        let mut binding = self.object(kind, namespace, Some(owner));
+        binding["roleRef"] =
+            json!({"apiGroup": RBAC, "kind": role_kind(namespace).kind, "name": self.name()});
+        binding["subjects"] =
+            json!([{"kind": "ServiceAccount", "name": self.name(), "namespace": self.duty.namespace}]);
+        binding
+    }
+
+    pub(super) fn pod(&self, owner: &Owner) -> Result<Value> {
+        let mut pod = self.object(Kind::POD, self.home(), Some(owner));
+        let elsewhere: Vec<Value> = self
+            .not_on
+            .iter()
+            .map(|node| json!({"key": "metadata.name", "operator": "NotIn", "values": [node]}))
+            .collect();
+        let mut affinity = json!({});
+        if !elsewhere.is_empty() {
+            affinity = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 100, "preference": {"matchFields": elsewhere}},
+            ]}});
+        }
+        pod["spec"] = json!({
+            "serviceAccountName": self.name(),
+            "automountServiceAccountToken": true,
+            "enableServiceLinks": false,
+            "affinity": affinity,
+            // A taint that is one of the faults must not take it away.
+            "tolerations": [{"operator": "Exists"}],
+            "restartPolicy": "OnFailure",
+            "activeDeadlineSeconds": self.lifetime.as_secs(),
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
+            "containers": [{
+                "name": CONTAINER,
+                "image": self.image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["guard"],
+                "env": [{"name": Duty::VARIABLE, "value": self.duty.encode()?}],
+                "securityContext": security(&AgentRights::none()),
+                "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
+            }],
+        });
+        Ok(pod)
+    }
+}

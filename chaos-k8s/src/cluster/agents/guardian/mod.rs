@@ -1,0 +1,83 @@
+//! The guardian pod: what a fault changed in the API is put back from inside the cluster, whoever is gone by then.
+//!
+//! A cordon, a number of replicas, a label or a policy stays when the program that made it dies. Its ledger and its sibling
+//! process put it back as long as their machine lives; the guardian pod does when it does not.
+//!
+//! ```no_run
+//! # async fn example(chaos: chaos_core::Chaos, cluster: chaos_k8s::Cluster) -> chaos_core::Result<()> {
+//! use chaos_core::{BlastRadius, Experiment, Fault, Ledger, Mode, units::secs};
+//! use chaos_k8s::cluster::nodes;
+//!
+//! let agents = cluster.agents("registry.example.org/chaos-agent:0.1.0")?;
+//! let cordon = agents.guarded(nodes::cordon());
+//! let ledger = Ledger::open("/var/lib/chaos", cluster.undos()?)?;
+//! let report = Experiment::new(&chaos, "the shop bears a node that takes no more pods")
+//!     .fault(cordon.on(cluster.nodes().label("role", "worker")?, Mode::ONE))
+//!     .blast_radius(BlastRadius::count(1)?)
+//!     .lasting(secs(60))
+//!     .ledger(ledger)
+//!     .run()
+//!     .await?;
+//! # let _ = report;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Flow
+//! ```text
+//! controller                           cluster
+//!   roles, account, bindings, pod -->  guardian pod: tries its rights, looks at the objects
+//!   <-- "armed", a line of its log
+//!   the change, marked with its deadline
+//!   the revert                         looks at the marks; at the deadline of one that is still there: the same undo
+//!   takes the roles away          -->  the rest is theirs, and goes with them
+//! ```
+//! Roles and bindings, account and pod are called `chaos-guardian-RUN`. All but the roles belong to these (`ownerReferences`), so
+//! that Kubernetes' garbage collection takes them away behind the roles, whoever deletes those.
+//!
+//! One for all targets of an injection. Nothing is changed before it is armed; where it cannot be had, the inject is refused
+//! with the reason.
+//!
+//! # What it may do
+//! Its service account may read and patch the objects of its undos, by their names, and take its own roles away; the
+//! account's token is in that pod alone. Kubernetes lets nobody grant what they do not hold: [`rights_for`] says what that
+//! takes of the controller.
+//!
+//! # When it acts
+//! The deadline of a fault stands on the object (`chaos-sdk.dev/faults`), and an extension writes it anew. The guardian reads it
+//! there, by the clock of the controller that wrote it: the API server's dates tell how far its own is from that. It takes
+//! back what is marked and over, and nothing else: a mark that is gone was taken back by somebody else, and what others have
+//! put into a field meanwhile stays, as in every revert.
+//!
+//! # Whoever dies
+//! - The controller, and its machine with it: the guardian acts 3 s after the deadline that is marked, which is itself
+//!   [5 s](chaos_core::injection::MARGIN) after what the experiment was to last.
+//! - The API server: the guardian goes on to try, for 15 minutes after the last moment that the faults could be extended to.
+//! - The guardian's container: its kubelet starts it again, and it has everything it needs in its spec and on the objects.
+//! - Its pod (deleted, or its node is gone): a run that lives goes on without it, and says so when it is looked at. With the
+//!   controller dead as well, [`sweep`](crate::Cluster::sweep) is what is left.
+//!
+//! # What it leaves alone
+//! [`nodes::delete`](crate::cluster::nodes::delete) has no guardian pod: there is no object to hold a mark, and a right to
+//! create nodes cannot be limited to one.
+//!
+//! [`rights_for`]: crate::cluster::Nodes::rights_for
+
+mod duty;
+mod entrusted;
+mod fault;
+mod grant;
+mod live;
+mod make;
+mod manifest;
+mod program;
+mod registry;
+#[cfg(feature = "cluster-testing")]
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use entrusted::Entrusted;
+pub use fault::Guarded;
+pub(crate) use program::main;
+pub(crate) use registry::Guardians;
