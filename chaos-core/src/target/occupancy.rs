@@ -152,9 +152,13 @@ impl Occupancy {
         let asked = mode.asks(population, self.dice);
         let allowed = self.radius.allows(population).min(asked);
         let room = allowed.saturating_sub(beside.held.len() as u64);
-        let others = eligible.into_iter().filter(|(id, _)| !beside.held.contains(id));
-        let picked = others.map(|(_, target)| target).collect();
         let instead_of = beside.population.clone();
+        let mut units = self.units();
+        let unit = units.entry(T::UNIT).or_default();
+        let taken = Taken::of(unit, &ids, instead_of.as_ref());
+        let may = |id: &String| !beside.held.contains(id) && taken.may(id, &self.radius);
+        let picked = eligible.into_iter().filter(|(id, _)| may(id)).map(|(_, target)| target).collect();
+        drop(units);
         let selection = Selection { population, asked, allowed, picked, protected, ids, instead_of };
         (selection, usize::try_from(room).unwrap_or(usize::MAX))
     }
@@ -244,6 +248,23 @@ impl<'a> Taken<'a> {
     /// Takes `id` if no cap is exceeded by it; one that is under fault already adds nothing. What faults in force have
     /// done to the population that is picked from may be too much already.
     fn take(&mut self, id: &str, radius: &BlastRadius) -> bool {
+        if !self.may(id, radius) {
+            return false;
+        }
+        if self.active.contains_key(id) {
+            return true;
+        }
+        self.all += 1;
+        for (population, taken) in &mut self.populations {
+            if population.contains(id) {
+                *taken += 1;
+            }
+        }
+        true
+    }
+
+    /// Whether no cap is exceeded by `id` alone.
+    fn may(&self, id: &str, radius: &BlastRadius) -> bool {
         let over =
             |(population, taken): &(&HashSet<String>, u64)| *taken > radius.allows(population.len() as u64);
         if self.populations.last().is_some_and(over) {
@@ -258,15 +279,6 @@ impl<'a> Taken<'a> {
         let exceeds = |(population, taken): &(&HashSet<String>, u64)| {
             population.contains(id) && *taken + 1 > radius.allows(population.len() as u64)
         };
-        if self.populations.iter().any(exceeds) {
-            return false;
-        }
-        self.all += 1;
-        for (population, taken) in &mut self.populations {
-            if population.contains(id) {
-                *taken += 1;
-            }
-        }
-        true
+        !self.populations.iter().any(exceeds)
     }
 }

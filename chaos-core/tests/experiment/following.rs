@@ -284,29 +284,48 @@ async fn one_that_strayed_stays_under_fault_and_keeps_its_place() {
 
 #[tokio::test(start_paused = true)]
 async fn a_share_is_of_the_herd_as_it_is() {
-    let herd = Herd::of(&["a", "b", "c", "d"]);
+    let herd = Herd::of(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]);
     let half = BlastRadius::percent(50).unwrap();
-    let report =
-        run(&herd, paint(&herd).on(herd.selected(), Mode::ALL).following(every_second()), half, async {
+    let report = run(
+        &herd,
+        paint(&herd).on(herd.selected(), Mode::ALL).following(every_second().at_most(100).unwrap()),
+        half,
+        async {
             pass(secs(5)).await;
-            assert_eq!(herd.painted().len(), 2);
-            ["e", "f", "g", "h"].iter().for_each(|name| herd.comes(name));
+            let first = herd.painted();
+            assert_eq!(first.len(), 5);
+            // Of the flock that comes nobody can be hit yet; more than half of the first ones may be, for it is half of all.
+            let flock: Vec<String> = (0..30).map(|number| format!("of the flock {number}")).collect();
+            for name in &flock {
+                herd.comes(name);
+                herd.with(name, |sheep| sheep.young = true);
+            }
             pass(secs(2)).await;
-            assert_eq!(herd.painted().len(), 4, "half of eight");
+            assert_eq!(herd.painted().len(), 10, "all of the first ones");
+            flock.iter().for_each(|name| herd.with(name, |sheep| sheep.young = false));
+            pass(secs(2)).await;
+            assert_eq!(herd.painted().len(), 20, "half of forty");
             // Fewer: those that are painted stay so, and nobody is added until it is less than half again.
             let white: Vec<String> = {
                 let inner = herd.lock();
                 inner.sheep.iter().filter(|(_, sheep)| !sheep.painted).map(|(name, _)| name.clone()).collect()
             };
-            white.iter().take(2).for_each(|name| herd.goes(name));
+            white.iter().take(10).for_each(|name| herd.goes(name));
             pass(secs(3)).await;
-            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (4, 4));
-            let painted = herd.painted();
-            painted.iter().take(2).for_each(|name| herd.goes(name));
+            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (20, 20), "of thirty");
+            herd.painted().iter().take(6).for_each(|name| herd.goes(name));
             pass(secs(3)).await;
-            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (2, 4), "half of four");
-        })
-        .await;
+            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (14, 20), "of twenty-four");
+            herd.comes("k");
+            herd.painted().iter().take(4).for_each(|name| herd.goes(name));
+            pass(secs(3)).await;
+            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (10, 20), "half of twenty-one");
+            herd.comes("l");
+            pass(secs(3)).await;
+            assert_eq!((herd.painted().len(), herd.lock().painted.len()), (11, 21), "half of twenty-two");
+        },
+    )
+    .await;
     assert!(report.steps[0].achieved.ends_with("seen in force"), "{report}");
 }
 
