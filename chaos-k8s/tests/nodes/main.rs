@@ -6,6 +6,8 @@
 #[cfg(target_os = "linux")]
 mod api;
 #[cfg(target_os = "linux")]
+mod capabilities;
+#[cfg(target_os = "linux")]
 mod choice;
 #[cfg(target_os = "linux")]
 mod ends;
@@ -27,7 +29,15 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    support::run(&[api::TESTS, choice::TESTS, network::TESTS, stress::TESTS, ends::TESTS, rights::TESTS])
+    support::run(&[
+        api::TESTS,
+        capabilities::TESTS,
+        choice::TESTS,
+        network::TESTS,
+        stress::TESTS,
+        ends::TESTS,
+        rights::TESTS,
+    ])
 }
 
 #[cfg(not(target_os = "linux"))]
