@@ -9,6 +9,8 @@ mod effects;
 #[cfg(target_os = "linux")]
 mod facts;
 #[cfg(target_os = "linux")]
+mod following;
+#[cfg(target_os = "linux")]
 mod overlap;
 #[cfg(target_os = "linux")]
 mod real;
@@ -38,6 +40,7 @@ fn main() -> std::process::ExitCode {
         refusals::TESTS,
         contract::TESTS,
         effects::TESTS,
+        following::TESTS,
         overlap::TESTS,
         rights::TESTS,
         sweeping::TESTS,

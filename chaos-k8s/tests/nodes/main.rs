@@ -12,6 +12,8 @@ mod choice;
 #[cfg(target_os = "linux")]
 mod ends;
 #[cfg(target_os = "linux")]
+mod following;
+#[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
 mod rights;
@@ -36,6 +38,7 @@ fn main() -> std::process::ExitCode {
         network::TESTS,
         stress::TESTS,
         ends::TESTS,
+        following::TESTS,
         rights::TESTS,
     ])
 }
