@@ -44,6 +44,7 @@
 //! Without a probe there is no hypothesis, and the best outcome is *inconclusive*.
 
 mod builder;
+mod follow;
 mod hypothesis;
 mod plan;
 mod progress;

@@ -88,6 +88,9 @@ impl fmt::Display for ExperimentPlan {
             writeln!(f, "  {}", step.title)?;
             writeln!(f, "    targets: {}", step.targets)?;
             writeln!(f, "    asked: {}   allowed: {}", step.asked, step.allowed)?;
+            if let Some(follows) = &step.follows {
+                writeln!(f, "    follows its selection: looks {follows}")?;
+            }
             for Picked { name, id, change, owner, .. } in step.picked.iter().take(MOST_NAMED) {
                 let id = if id == name { String::new() } else { format!(" ({id})") };
                 writeln!(f, "    {name}{id}: {change}")?;

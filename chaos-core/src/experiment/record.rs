@@ -1,6 +1,6 @@
 //! [`Record`]: what happened so far, shared by the supervisor and the probes; the report is made from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -35,8 +35,30 @@ struct Inner {
 #[derive(Default)]
 struct StepRecord {
     items: Vec<Arc<dyn Item>>,
+    /// Where each target is in the report, by its identity; the last time, where it was hit more than once.
+    places: HashMap<String, usize>,
     in_force: usize,
     seen_in_force: usize,
+}
+
+impl StepRecord {
+    fn add(&mut self, report: &mut StepReport, items: Vec<Arc<dyn Item>>, seen: &[(bool, String)]) {
+        for (item, (in_force, detail)) in items.iter().zip(seen) {
+            // Until it is seen gone it counts as left behind.
+            let state = match (in_force, item.is_reversible()) {
+                (true, true) => TargetState::Leftover,
+                (true, false) => TargetState::Irreversible,
+                (false, _) => TargetState::Unseen,
+            };
+            self.places.insert(item.id(), report.targets.len());
+            let target = TargetReport::new(item.name(), item.id(), item.change(), state);
+            report.targets.push(target.with_detail(detail.clone()));
+        }
+        let in_force = seen.iter().filter(|(in_force, _)| *in_force).count();
+        self.in_force += in_force;
+        self.seen_in_force += in_force;
+        self.items.extend(items);
+    }
 }
 
 impl Record {
@@ -157,33 +179,50 @@ impl Record {
         report.asked = looked.asked.clone();
         report.allowed = looked.allowed.clone();
         report.in_force_from = Some(at);
-        report.targets = items
-            .iter()
-            .zip(seen)
-            .map(|(item, (in_force, detail))| {
-                // Until it is seen gone it counts as left behind.
-                let state = match (in_force, item.is_reversible()) {
-                    (true, true) => TargetState::Leftover,
-                    (true, false) => TargetState::Irreversible,
-                    (false, _) => TargetState::Unseen,
-                };
-                TargetReport::new(item.name(), item.id(), item.change(), state).with_detail(detail.clone())
-            })
-            .collect();
+        report.targets.clear();
         report.protected =
             looked.protected.iter().map(|(name, id, reason)| Protected::new(name, id, reason)).collect();
-        let in_force = seen.iter().filter(|(in_force, _)| *in_force).count();
-        inner.steps[step] = StepRecord { items, in_force, seen_in_force: in_force };
+        let mut record = StepRecord::default();
+        record.add(report, items, seen);
+        inner.steps[step] = record;
+    }
+
+    /// A step that follows its selection was injected at more.
+    pub(crate) fn came(&self, step: usize, items: Vec<Arc<dyn Item>>, seen: &[(bool, String)]) {
+        let mut inner = self.lock();
+        let Inner { report, steps, .. } = &mut *inner;
+        steps[step].add(&mut report.steps[step], items, seen);
+    }
+
+    /// A target of such a step was let go.
+    pub(crate) fn went(&self, step: usize, id: &str, detail: String) {
+        let mut inner = self.lock();
+        let Inner { report, steps, .. } = &mut *inner;
+        let Some(target) =
+            steps[step].places.get(id).and_then(|nth| report.steps[step].targets.get_mut(*nth))
+        else {
+            return;
+        };
+        target.detail = detail;
+        if target.state != TargetState::Unseen {
+            steps[step].in_force = steps[step].in_force.saturating_sub(1);
+        }
+        if target.state == TargetState::Leftover {
+            target.state = TargetState::Reverted;
+        }
     }
 
     /// A step was reverted, but for what is `left` behind.
-    pub(crate) fn reverted(&self, step: usize, left: &[String], last_seen: Vec<String>) {
+    pub(crate) fn reverted(&self, step: usize, left: &[String], last_seen: Vec<(String, String)>) {
         let at = self.elapsed();
         let mut inner = self.lock();
-        inner.steps[step].in_force = 0;
-        let report = &mut inner.report.steps[step];
+        let Inner { report, steps, .. } = &mut *inner;
+        steps[step].in_force = 0;
+        let report = &mut report.steps[step];
         report.in_force_until = Some(at);
-        for (target, last_seen) in report.targets.iter_mut().zip(last_seen) {
+        for (id, last_seen) in last_seen {
+            let place = steps[step].places.get(&id).and_then(|nth| report.targets.get_mut(*nth));
+            let Some(target) = place else { continue };
             target.detail = last_seen;
             if left.contains(&target.id) {
                 target.state = TargetState::Leftover;

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::builder::{Setup, Stage};
+use super::follow::Follower;
 use super::hypothesis::Hypothesis;
 use super::plan::ExperimentPlan;
 use super::record::Record;
@@ -221,7 +222,13 @@ struct StageRun<'a> {
     // The number of this stage's first step in the whole experiment.
     first: usize,
     stage: &'a Stage,
-    active: BTreeMap<usize, Injection>,
+    active: BTreeMap<usize, Active>,
+}
+
+/// A fault in force, and whether it follows its selection.
+enum Active {
+    Still(Injection),
+    Following(Follower),
 }
 
 impl StageRun<'_> {
@@ -245,9 +252,8 @@ impl StageRun<'_> {
             }
             match due {
                 Due::Inject(index) => {
-                    self.inject(index).await?;
-                    let lasting = self.run.setup.duration_of(&self.stage.steps[index]);
-                    agenda.push(Reverse((self.way.clock.now() + lasting, Due::Revert(index))));
+                    let until = self.inject(index).await?;
+                    agenda.push(Reverse((until, Due::Revert(index))));
                     self.run.record.phase("faults in force");
                     if probing.is_none() {
                         *probing = Some(hypothesis.during(self.run.setup.stops_when_broken));
@@ -265,7 +271,8 @@ impl StageRun<'_> {
         Ok(())
     }
 
-    async fn inject(&mut self, index: usize) -> Result<()> {
+    /// Injects a step; until when it is to last.
+    async fn inject(&mut self, index: usize) -> Result<Instant> {
         let (record, stop) = (self.run.record, &self.run.setup.stop);
         let step = &self.stage.steps[index];
         let lasting = self.run.setup.duration_of(step);
@@ -281,21 +288,36 @@ impl StageRun<'_> {
             }
         }
         record.injected(self.first + index, &looked, items, &seen);
-        self.active.insert(index, injection);
+        let until = self.way.clock.now() + lasting;
+        let active = match step.work.following() {
+            None => Active::Still(injection),
+            Some(following) => {
+                let number = self.first + index;
+                let follower =
+                    Follower::start(&step.work, following, injection, record, number, until, &self.way.clock);
+                Active::Following(follower?)
+            }
+        };
+        self.active.insert(index, active);
         record.mark(format!("injected {}", looked.title));
-        Ok(())
+        Ok(until)
     }
 
     async fn revert(&mut self, index: usize) -> Result<()> {
-        let Some(mut injection) = self.active.remove(&index) else { return Ok(()) };
+        let mut injection = match self.active.remove(&index) {
+            None => return Ok(()),
+            Some(Active::Still(injection)) => injection,
+            Some(Active::Following(follower)) => follower.end().await,
+        };
         let title = self.stage.steps[index].work.title();
         let mut last_seen = Vec::new();
-        for (name, look) in injection.observe().await {
+        let ids: Vec<String> = injection.items().map(|item| item.id()).collect();
+        for (id, (name, look)) in ids.into_iter().zip(injection.observe().await) {
             let (in_force, detail) = tell(look);
             if !in_force {
                 self.run.record.note(format!("{name}: {title} was no longer in force at its end: {detail}"));
             }
-            last_seen.push(detail);
+            last_seen.push((id, detail));
         }
         let (left, reverted) = injection.put_back_but_for().await;
         self.run.record.reverted(self.first + index, &left, last_seen);
@@ -319,7 +341,7 @@ impl StageRun<'_> {
     }
 }
 
-fn tell(look: Result<Observed>) -> (bool, String) {
+pub(super) fn tell(look: Result<Observed>) -> (bool, String) {
     match look {
         Ok(seen) => (seen.is_in_force(), seen.detail().to_owned()),
         Err(error) => (false, error.chain()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub use plan::{Observed, Owner, Plan};
 pub use undo::{NoUndo, Undo};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::injection::On;
 use crate::target::{Approved, Mode, Select, Target};
 use crate::units::secs;
@@ -30,6 +30,8 @@ use crate::units::secs;
 /// - The undo is reverted after every `inject` that was begun, whether it failed, panicked or was cut off.
 /// - How long it may last is in the [`Approved`] target, for effects that end by themselves; it is told again by `extend`.
 /// - `revert` may be called again, in another process, with nothing but the undo.
+/// - Where the selection is [followed](crate::injection::On::following), what has gone is [let go](Fault::let_go) before
+///   anything comes in its place.
 ///
 /// # Assumptions about an implementation
 /// - `prepare` has no effect, and what it returns holds what was *found*.
@@ -77,7 +79,7 @@ pub trait Fault: Debug + Send + Sync + 'static {
     /// When the target cannot be read, or what was found forbids the fault.
     fn prepare(&self, target: &Self::Target) -> impl Future<Output = Result<Plan<Self::Undo>>> + Send;
 
-    /// All targets of one injection, approved, before the first of them is injected: for a fault that brings something up
+    /// All targets of one injection, or all that come at one look of one that follows its selection, approved, before the first of them is injected: for a fault that brings something up
     /// which several of them share (an agent on a node). It has no effect, and no target that is not in it is injected.
     fn gather(&self, targets: &[(&Approved<Self::Target>, &Self::Undo)]) {
         let _ = targets;
@@ -105,6 +107,23 @@ pub trait Fault: Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<()>> + Send {
         let _ = (target, undo);
         async { Ok(()) }
+    }
+
+    /// Takes back what is left at a target that is gone or has lost the fault by itself, while the fault stays in force at
+    /// others. Unless said otherwise that is its undo; a fault whose targets share something (an agent on a node) leaves that
+    /// to the others, and takes it back with the last.
+    ///
+    /// # Errors
+    /// As the undo's.
+    fn let_go(&self, target: &Self::Target, undo: &Self::Undo) -> impl Future<Output = Result<()>> + Send {
+        async move {
+            let via = self.via(target);
+            undo.revert(via).await?;
+            if undo.is_gone(via).await? {
+                return Ok(());
+            }
+            Err(Error::failed("reverted, but still seen to be in force"))
+        }
     }
 
     /// Reads the world: is the fault in force?

@@ -35,6 +35,8 @@ pub(crate) trait Item: Send + Sync {
     fn observe(&self) -> BoxFuture<'_, Result<Observed>>;
     fn revert(&self) -> BoxFuture<'_, Result<()>>;
     fn is_gone(&self) -> BoxFuture<'_, Result<bool>>;
+    /// Takes back what is left, while the fault stays in force at others.
+    fn let_go(&self) -> BoxFuture<'_, Result<()>>;
 
     /// Reverts without waiting, where that is possible; false where it is not.
     fn revert_now(&self) -> bool {
@@ -109,6 +111,9 @@ impl<F: Fault> Item for FaultItem<F> {
     fn is_gone(&self) -> BoxFuture<'_, Result<bool>> {
         Box::pin(self.plan.undo().is_gone(self.via()))
     }
+    fn let_go(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.fault.let_go(&self.target, self.plan.undo()))
+    }
 }
 
 /// A rule at its point: the same, with the rule's counters and a revert that waits for nothing.
@@ -171,6 +176,9 @@ impl<Op: Operation + 'static> Item for RuleItem<Op> {
     }
     fn is_gone(&self) -> BoxFuture<'_, Result<bool>> {
         self.inner.is_gone()
+    }
+    fn let_go(&self) -> BoxFuture<'_, Result<()>> {
+        self.inner.let_go()
     }
     fn revert_now(&self) -> bool {
         self.inner.target.disarm(self.inner.plan.undo().id());

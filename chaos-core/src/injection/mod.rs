@@ -24,9 +24,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod following;
 mod item;
 mod journal;
+mod listed;
 mod put_back;
+mod turn;
 mod work;
 
 use std::fmt;
@@ -36,19 +39,21 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+pub use following::Following;
 pub(crate) use item::Item;
 pub(crate) use journal::Journal;
 pub(crate) use put_back::{Begun, Leftover, Way};
+pub(crate) use turn::{Came, Followed, Turn, Went};
 pub use work::On;
 use work::{AT_ONCE, joined};
-pub(crate) use work::{Looked, Picked, Work};
+pub(crate) use work::{Looked, Picked, Ready, Work};
 
 use crate::chaos::Chaos;
 use crate::error::{Error, Result};
 use crate::experiment::{Step, Stop};
 use crate::fault::Observed;
 use crate::point::RuleStats;
-use crate::target::{BlastRadius, Occupancy};
+use crate::target::{BlastRadius, Occupancy, Population};
 use crate::units::secs;
 
 /// How long a dropped guard waits for its revert.
@@ -91,9 +96,14 @@ impl Inject {
     /// Looks, approves, records, injects and observes.
     ///
     /// # Errors
-    /// What the world or the blast radius forbids (nothing was touched); an inject that failed or was not seen in
+    /// A fault that follows its selection; what the world or the blast radius forbids (nothing was touched); an inject that failed or was not seen in
     /// force (it was taken back before this returns, or the error says what is left).
     pub async fn begin(mut self) -> Result<Injection> {
+        if self.step.work.following().is_some() {
+            return Err(Error::invalid(
+                "a fault that follows its selection is one of an experiment: held by hand, nobody looks",
+            ));
+        }
         let occupancy = Arc::new(Occupancy::new(self.radius, self.chaos.dice()));
         let lasting = self.step.lasting.or_else(|| self.journal.guarded_for());
         if let Some(lasting) = lasting {
@@ -130,13 +140,15 @@ impl fmt::Debug for Inject {
 pub struct Injection {
     begun: Vec<Begun>,
     way: Way,
+    /// What was picked from the last time, where the selection may be followed.
+    population: Option<Population>,
 }
 
 impl Injection {
     /// Approves, records and injects. On an error everything is taken back.
     pub(crate) async fn begin(work: &dyn Work, way: Way, stop: &Stop) -> Result<(Looked, Self)> {
-        let (looked, items) = work.approve(&way.occupancy, way.at_most()).await?;
-        let mut injection = Self { begun: Vec::new(), way };
+        let Ready { looked, items, population } = work.approve(&way.occupancy, way.at_most()).await?;
+        let mut injection = Self { begun: Vec::new(), way, population };
         let recorded = (|| {
             injection.way.journal.must_do_for(&looked)?;
             injection.way.journal.record(&items)
@@ -219,9 +231,13 @@ impl Injection {
 
     /// Looks at each target: is the fault in force?
     pub async fn observe(&self) -> Vec<(String, Result<Observed>)> {
-        let mut seen = Vec::with_capacity(self.begun.len());
+        self.look(&self.begun).await
+    }
+
+    async fn look(&self, all: &[Begun]) -> Vec<(String, Result<Observed>)> {
+        let mut seen = Vec::with_capacity(all.len());
         let mut looking = JoinSet::new();
-        for (index, begun) in self.begun.iter().enumerate() {
+        for (index, begun) in all.iter().enumerate() {
             if looking.len() == AT_ONCE {
                 seen.extend(looking.join_next().await);
             }
@@ -234,13 +250,12 @@ impl Injection {
         while let Some(look) = looking.join_next().await {
             seen.push(look);
         }
-        let mut by_index: Vec<Option<Result<Observed>>> = self.begun.iter().map(|_| None).collect();
+        let mut by_index: Vec<Option<Result<Observed>>> = all.iter().map(|_| None).collect();
         for (index, look) in seen.into_iter().flatten() {
             by_index[index] = Some(look);
         }
         let panicked = || Err(Error::failed("the fault's code panicked"));
-        self.begun
-            .iter()
+        all.iter()
             .zip(by_index)
             .map(|(begun, look)| (begun.item.name(), look.unwrap_or_else(panicked)))
             .collect()

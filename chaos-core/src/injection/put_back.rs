@@ -35,6 +35,13 @@ pub(crate) struct Way {
     pub(crate) lasting: Option<Duration>,
 }
 
+/// Whether the fault ends at all of its targets, or at some.
+#[derive(Debug, Clone, Copy)]
+enum Ended {
+    Whole,
+    Partly,
+}
+
 /// What could not be put back, and why.
 pub(crate) struct Leftover {
     pub(crate) begun: Begun,
@@ -49,6 +56,15 @@ impl Way {
 
     /// Reverts all, the last begun first, and strikes what is gone off the ledger.
     pub(crate) async fn put_back(&self, begun: Vec<Begun>) -> Vec<Leftover> {
+        self.end(begun, Ended::Whole).await
+    }
+
+    /// The same for some of the targets, while the fault stays in force at others.
+    pub(crate) async fn let_go(&self, begun: Vec<Begun>) -> Vec<Leftover> {
+        self.end(begun, Ended::Partly).await
+    }
+
+    async fn end(&self, begun: Vec<Begun>, ended: Ended) -> Vec<Leftover> {
         let mut leftovers = Vec::new();
         let mut reverting = JoinSet::new();
         let mut done = |outcome: Result<(Begun, Result<()>), tokio::task::JoinError>| {
@@ -64,7 +80,7 @@ impl Way {
             }
             let way = self.clone();
             reverting.spawn(async move {
-                let outcome = way.put_one_back(&begun).await;
+                let outcome = way.put_one_back(&begun, ended).await;
                 (begun, outcome)
             });
         }
@@ -74,13 +90,13 @@ impl Way {
         leftovers
     }
 
-    async fn put_one_back(&self, begun: &Begun) -> Result<()> {
+    async fn put_one_back(&self, begun: &Begun, ended: Ended) -> Result<()> {
         let mut last = None;
         for attempt in 0..TRIES {
             if attempt > 0 {
                 self.clock.sleep(ms(100) * 4u32.pow(attempt - 1)).await;
             }
-            match self.try_one(begun).await {
+            match self.try_one(begun, ended).await {
                 Ok(()) => {
                     self.occupancy.release(begun.item.unit(), &begun.item.id());
                     return self.journal.strike(&begun.written);
@@ -92,11 +108,14 @@ impl Way {
         Err(Error::leftover(format!("{} could not be put back in {TRIES} tries: {cause}", begun.item.name())))
     }
 
-    async fn try_one(&self, begun: &Begun) -> Result<()> {
+    async fn try_one(&self, begun: &Begun, ended: Ended) -> Result<()> {
         // In a task, so that a panic in a third party's undo is one more failed try and not the end of the others.
         let item = Arc::clone(&begun.item);
         let mut task = JoinSet::new();
         task.spawn(async move {
+            if let Ended::Partly = ended {
+                return item.let_go().await;
+            }
             item.revert().await?;
             if item.is_gone().await? {
                 return Ok(());

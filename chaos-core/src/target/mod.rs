@@ -13,7 +13,7 @@ use std::fmt::Debug;
 pub use approved::Approved;
 pub use blast_radius::BlastRadius;
 pub use mode::Mode;
-pub(crate) use occupancy::{Occupancy, Selection};
+pub(crate) use occupancy::{Beside, Occupancy, Population, Selection};
 pub use selector::{Select, Selector, Targets};
 
 /// What a fault acts on: a file, a pod, a network namespace.

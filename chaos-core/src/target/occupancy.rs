@@ -24,7 +24,18 @@ pub(crate) struct Occupancy {
 struct Unit {
     // How many faults each target is under.
     active: HashMap<String, usize>,
-    populations: Vec<Arc<HashSet<String>>>,
+    populations: Vec<Population>,
+}
+
+/// The identities that a fault picked from.
+pub(crate) type Population = Arc<HashSet<String>>;
+
+/// Where a fault is in force already that picks more.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    pub(crate) held: HashSet<String>,
+    /// What it picked from the last time: what it picks from now takes its place.
+    pub(crate) population: Option<Population>,
 }
 
 /// What mode and blast radius made of a selection.
@@ -35,7 +46,15 @@ pub(crate) struct Selection<T> {
     pub(crate) allowed: u64,
     pub(crate) picked: Vec<T>,
     pub(crate) protected: Vec<(T, String)>,
-    ids: Arc<HashSet<String>>,
+    pub(crate) ids: Population,
+    instead_of: Option<Population>,
+}
+
+/// What was selected, told apart; the eligible in the order of the dice.
+struct Sorted<T> {
+    eligible: Vec<(String, T)>,
+    protected: Vec<(T, String)>,
+    ids: Population,
 }
 
 impl Occupancy {
@@ -71,21 +90,7 @@ impl Occupancy {
     /// Picks from what was selected, and touches nothing. The order is by the dice over identities, so it does not
     /// depend on how the targets were listed, and a tighter cap picks a subset.
     pub(crate) fn choose<T: Target>(&self, selected: Vec<T>, mode: Mode) -> Result<Selection<T>> {
-        let mut ids = HashSet::new();
-        let (mut protected, mut eligible) = (Vec::new(), Vec::new());
-        for target in selected {
-            let id = target.id();
-            if !ids.insert(id.clone()) {
-                continue;
-            }
-            match self.radius.protects(&target) {
-                Some(reason) => {
-                    ids.remove(&id);
-                    protected.push((target, reason));
-                }
-                None => eligible.push((self.dice.stream(&["target", T::UNIT, &id]).draw(0), id, target)),
-            }
-        }
+        let Sorted { eligible, protected, ids } = self.sort(selected);
         if let ([(first, reason), more @ ..], true) = (protected.as_slice(), eligible.is_empty()) {
             let name = first.name();
             return Err(Error::refused(match more.len() {
@@ -96,7 +101,6 @@ impl Occupancy {
         if eligible.is_empty() {
             return Err(Error::refused(format!("the selection has no {} in it", T::UNIT)));
         }
-        eligible.sort_by(|(a, a_id, _), (b, b_id, _)| a.cmp(b).then_with(|| a_id.cmp(b_id)));
         let population = eligible.len() as u64;
         let asked = mode.asks(population, self.dice);
         if asked == 0 {
@@ -113,12 +117,11 @@ impl Occupancy {
                 T::UNIT
             )));
         }
-        let ids = Arc::new(ids);
         let mut units = self.units();
         let unit = units.entry(T::UNIT).or_default();
-        let mut taken = Taken::of(unit, &ids);
+        let mut taken = Taken::of(unit, &ids, None);
         let mut picked = Vec::new();
-        for (_, id, target) in eligible {
+        for (id, target) in eligible {
             if picked.len() as u64 == allowed {
                 break;
             }
@@ -133,20 +136,69 @@ impl Occupancy {
             )));
         }
         let allowed = picked.len() as u64;
-        Ok(Selection { population, asked, allowed, picked, protected, ids })
+        Ok(Selection { population, asked, allowed, picked, protected, ids, instead_of: None })
+    }
+
+    /// What may be picked beside what is held: all that could be, in the order of the dice, and how many of them mode and cap
+    /// leave room for. Nobody is no error.
+    pub(crate) fn choose_beside<T: Target>(
+        &self,
+        selected: Vec<T>,
+        mode: Mode,
+        beside: &Beside,
+    ) -> (Selection<T>, usize) {
+        let Sorted { eligible, protected, ids } = self.sort(selected);
+        let population = eligible.len() as u64;
+        let asked = mode.asks(population, self.dice);
+        let allowed = self.radius.allows(population).min(asked);
+        let room = allowed.saturating_sub(beside.held.len() as u64);
+        let instead_of = beside.population.clone();
+        let mut units = self.units();
+        let unit = units.entry(T::UNIT).or_default();
+        let taken = Taken::of(unit, &ids, instead_of.as_ref());
+        let may = |id: &String| !beside.held.contains(id) && taken.may(id, &self.radius);
+        let picked = eligible.into_iter().filter(|(id, _)| may(id)).map(|(_, target)| target).collect();
+        drop(units);
+        let selection = Selection { population, asked, allowed, picked, protected, ids, instead_of };
+        (selection, usize::try_from(room).unwrap_or(usize::MAX))
+    }
+
+    fn sort<T: Target>(&self, selected: Vec<T>) -> Sorted<T> {
+        let mut ids = HashSet::new();
+        let (mut protected, mut eligible) = (Vec::new(), Vec::new());
+        for target in selected {
+            let id = target.id();
+            if !ids.insert(id.clone()) {
+                continue;
+            }
+            match self.radius.protects(&target) {
+                Some(reason) => {
+                    ids.remove(&id);
+                    protected.push((target, reason));
+                }
+                None => eligible.push((self.dice.stream(&["target", T::UNIT, &id]).draw(0), id, target)),
+            }
+        }
+        eligible.sort_by(|(a, a_id, _), (b, b_id, _)| a.cmp(b).then_with(|| a_id.cmp(b_id)));
+        let eligible = eligible.into_iter().map(|(_, id, target)| (id, target)).collect();
+        Sorted { eligible, protected, ids: Arc::new(ids) }
     }
 
     /// Puts what was chosen under fault, if the blast radius still allows it: what is in force may have changed since.
     pub(crate) fn approve<T: Target>(&self, selection: Selection<T>) -> Vec<Approved<T>> {
         let mut units = self.units();
         let unit = units.entry(T::UNIT).or_default();
-        let mut taken = Taken::of(unit, &selection.ids);
+        let instead_of = selection.instead_of.as_ref();
+        let mut taken = Taken::of(unit, &selection.ids, instead_of);
         let picked: Vec<T> =
             selection.picked.into_iter().filter(|target| taken.take(&target.id(), &self.radius)).collect();
         drop(taken);
-        unit.populations.push(selection.ids);
+        unit.populations.retain(|other| !is(other, instead_of));
         for target in &picked {
             *unit.active.entry(target.id()).or_insert(0) += 1;
+        }
+        if !unit.active.is_empty() {
+            unit.populations.push(selection.ids);
         }
         picked.into_iter().map(|target| Approved::new(target, None)).collect()
     }
@@ -167,6 +219,10 @@ impl Occupancy {
     }
 }
 
+fn is(this: &Population, that: Option<&Population>) -> bool {
+    that.is_some_and(|that| Arc::ptr_eq(this, that))
+}
+
 /// The counts while targets are picked one by one: in all, and for each population that a fault in force came from.
 struct Taken<'a> {
     active: &'a HashMap<String, usize>,
@@ -175,10 +231,11 @@ struct Taken<'a> {
 }
 
 impl<'a> Taken<'a> {
-    fn of(unit: &'a Unit, ids: &'a HashSet<String>) -> Self {
+    fn of(unit: &'a Unit, ids: &'a HashSet<String>, instead_of: Option<&Population>) -> Self {
         let populations = unit
             .populations
             .iter()
+            .filter(|other| !is(other, instead_of))
             .map(|population| &**population)
             .chain([ids])
             .map(|population| {
@@ -191,6 +248,23 @@ impl<'a> Taken<'a> {
     /// Takes `id` if no cap is exceeded by it; one that is under fault already adds nothing. What faults in force have
     /// done to the population that is picked from may be too much already.
     fn take(&mut self, id: &str, radius: &BlastRadius) -> bool {
+        if !self.may(id, radius) {
+            return false;
+        }
+        if self.active.contains_key(id) {
+            return true;
+        }
+        self.all += 1;
+        for (population, taken) in &mut self.populations {
+            if population.contains(id) {
+                *taken += 1;
+            }
+        }
+        true
+    }
+
+    /// Whether no cap is exceeded by `id` alone.
+    fn may(&self, id: &str, radius: &BlastRadius) -> bool {
         let over =
             |(population, taken): &(&HashSet<String>, u64)| *taken > radius.allows(population.len() as u64);
         if self.populations.last().is_some_and(over) {
@@ -205,15 +279,6 @@ impl<'a> Taken<'a> {
         let exceeds = |(population, taken): &(&HashSet<String>, u64)| {
             population.contains(id) && *taken + 1 > radius.allows(population.len() as u64)
         };
-        if self.populations.iter().any(exceeds) {
-            return false;
-        }
-        self.all += 1;
-        for (population, taken) in &mut self.populations {
-            if population.contains(id) {
-                *taken += 1;
-            }
-        }
-        true
+        !self.populations.iter().any(exceeds)
     }
 }

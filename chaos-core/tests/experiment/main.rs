@@ -3,6 +3,7 @@
 
 mod deadlines;
 mod ends;
+mod following;
 mod refusals;
 mod scene;
 mod schedule;

@@ -8,6 +8,8 @@ mod contract;
 mod effects;
 #[cfg(target_os = "linux")]
 mod facts;
+#[cfg(target_os = "linux")]
+mod following;
 #[cfg(all(target_os = "linux", feature = "agents"))]
 mod guardian;
 #[cfg(target_os = "linux")]
@@ -40,6 +42,7 @@ fn main() -> std::process::ExitCode {
         refusals::TESTS,
         contract::TESTS,
         effects::TESTS,
+        following::TESTS,
         overlap::TESTS,
         rights::TESTS,
         sweeping::TESTS,

@@ -1,6 +1,5 @@
 //! Ends: whoever dies while a fault is in force, nothing of it is left after its deadline.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
@@ -8,7 +7,7 @@ use chaos_core::{Clock, Error};
 use chaos_k8s::cluster::agents::Delivery;
 use chaos_k8s::node::net;
 
-use crate::scene::{HERE, Part, Scene, UML};
+use crate::scene::{HERE, Part, Scene, UML, script};
 use crate::server::really;
 use crate::support::{Need, Test};
 
@@ -35,21 +34,6 @@ const POD: Delivery = Delivery::NodePod;
 const LASTING: Duration = secs(12);
 /// How long after that an effect may be felt: what issue and documentation promise.
 const AFTER: Duration = secs(15);
-
-/// What a command prints on a node, which must work.
-pub(crate) fn output(args: &[&str; 2]) -> String {
-    script("gx", args)
-}
-
-/// A script of the testbed's, which must work; what it prints.
-pub(crate) fn script(name: &str, args: &[&str]) -> String {
-    let folder = std::env::var_os("TESTBED_CLUSTER").unwrap();
-    let path = std::path::Path::new(&folder).join(name);
-    #[expect(clippy::disallowed_methods, reason = "the cluster is acted on by its scripts")]
-    let done = Command::new(path).args(args).output().unwrap();
-    assert!(done.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8(done.stdout).unwrap().trim().to_owned()
-}
 
 fn kill(what: &str, node: &str) {
     let _ = match what {

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tower_service::Service;
 
-use crate::ends::script;
+use crate::scene::script;
 use crate::scene::{AGENTS, Scene, agents_of, until};
 use crate::server::{Server, really, user};
 use crate::support::{Need, Test};

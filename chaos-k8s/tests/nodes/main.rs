@@ -6,9 +6,13 @@
 #[cfg(target_os = "linux")]
 mod api;
 #[cfg(target_os = "linux")]
+mod capabilities;
+#[cfg(target_os = "linux")]
 mod choice;
 #[cfg(target_os = "linux")]
 mod ends;
+#[cfg(target_os = "linux")]
+mod following;
 #[cfg(target_os = "linux")]
 mod guardian;
 #[cfg(target_os = "linux")]
@@ -36,11 +40,13 @@ fn main() -> std::process::ExitCode {
     }
     support::run(&[
         api::TESTS,
+        capabilities::TESTS,
         choice::TESTS,
         network::TESTS,
         stress::TESTS,
         on_node::TESTS,
         ends::TESTS,
+        following::TESTS,
         rights::TESTS,
         guardian::TESTS,
     ])

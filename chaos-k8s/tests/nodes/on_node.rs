@@ -6,8 +6,7 @@ use chaos_k8s::agent::spec::{Power, SignalData};
 use chaos_k8s::cluster::agents::NodeFault;
 use chaos_k8s::node::process::{self, Signal};
 
-use crate::ends::{output, script};
-use crate::scene::{HERE, Scene, UML, until};
+use crate::scene::{HERE, Scene, UML, output, script, until};
 use crate::server::really;
 use crate::support::{Need, Test};
 

@@ -86,6 +86,59 @@ impl Scene {
 
     /// The same with volumes.
     pub(crate) async fn part_of(&self, name: &str, node: &str, container: Value, volumes: Value) -> Part {
+        let pod = json!({
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": self.namespace(), "labels": {"app": name.split('-').next()}},
+            "spec": Self::spec(node, &container, &volumes),
+        });
+        self.server.create(pod).await;
+        let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace());
+        let begun = Instant::now();
+        loop {
+            let (_, pod) = self.server.ask(&path).await;
+            if let Some(part) = Part::of(&pod) {
+                return part;
+            }
+            assert!(begun.elapsed() < READY, "{name} is not ready: {}", pod["status"]);
+            Clock::real().sleep(ms(200)).await;
+        }
+    }
+
+    /// A deployment of so many parts, ready.
+    pub(crate) async fn deployment(&self, name: &str, node: &str, replicas: usize) -> Vec<Part> {
+        let labels = json!({"app": name});
+        let deployment = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": name, "namespace": self.namespace()},
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": Self::spec(node, &json!({}), &json!([]))},
+            },
+        });
+        self.server.create(deployment).await;
+        until(|| async { self.parts(name).await.len() == replicas }).await;
+        self.parts(name).await
+    }
+
+    /// The parts of this name that are ready now, and stay.
+    pub(crate) async fn parts(&self, name: &str) -> Vec<Part> {
+        let path = format!("/api/v1/namespaces/{}/pods?labelSelector=app%3D{name}", self.namespace());
+        let (_, pods) = self.server.ask(&path).await;
+        let pods = pods["items"].as_array().into_iter().flatten();
+        pods.filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).filter_map(Part::of).collect()
+    }
+
+    /// Deletes the pod of a part.
+    pub(crate) async fn delete(&self, name: &str) {
+        let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace());
+        let (code, answer) = self.server.delete(&path, &json!({})).await;
+        assert_eq!(code, 200, "{answer}");
+    }
+
+    fn spec(node: &str, container: &Value, volumes: &Value) -> Value {
         let mut web = json!({
             "name": "web", "image": "localhost/shop:1", "imagePullPolicy": "IfNotPresent",
             "ports": [{"containerPort": PORT}],
@@ -94,30 +147,12 @@ impl Scene {
         for (key, value) in container.as_object().unwrap() {
             web[key] = value.clone();
         }
-        let pod = json!({
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, "namespace": self.namespace(), "labels": {"app": name.split('-').next()}},
-            "spec": {
-                "nodeSelector": {"kubernetes.io/hostname": node},
-                "terminationGracePeriodSeconds": 1,
-                "containers": [web],
-                "volumes": volumes,
-            },
-        });
-        self.server.create(pod).await;
-        let path = format!("/api/v1/namespaces/{}/pods/{name}", self.namespace());
-        let begun = Instant::now();
-        loop {
-            let (_, pod) = self.server.ask(&path).await;
-            let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            if conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True") {
-                let address = pod["status"]["podIP"].as_str().unwrap().to_owned();
-                return Part { name: name.to_owned(), address };
-            }
-            assert!(begun.elapsed() < READY, "{name} is not ready: {}", pod["status"]);
-            Clock::real().sleep(ms(200)).await;
-        }
+        json!({
+            "nodeSelector": {"kubernetes.io/hostname": node},
+            "terminationGracePeriodSeconds": 1,
+            "containers": [web],
+            "volumes": volumes,
+        })
     }
 
     /// A service with the name of the part that it leads to, and its address.
@@ -210,6 +245,21 @@ pub(crate) fn agents_of(cluster: &Cluster) -> Agents {
     cluster.agents(IMAGE).unwrap().in_namespace(AGENTS).unwrap()
 }
 
+/// What a command prints on a node, which must work.
+pub(crate) fn output(args: &[&str; 2]) -> String {
+    script("gx", args)
+}
+
+/// A script of the testbed's, which must work; what it prints.
+pub(crate) fn script(name: &str, args: &[&str]) -> String {
+    let folder = std::env::var_os("TESTBED_CLUSTER").unwrap();
+    let path = std::path::Path::new(&folder).join(name);
+    #[expect(clippy::disallowed_methods, reason = "the cluster is acted on by its scripts")]
+    let done = std::process::Command::new(path).args(args).output().unwrap();
+    assert!(done.status.success(), "{name} {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
 /// Waits until it is so.
 pub(crate) async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
     let begun = Instant::now();
@@ -220,6 +270,14 @@ pub(crate) async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
 }
 
 impl Part {
+    /// Of a pod that is ready.
+    fn of(pod: &Value) -> Option<Self> {
+        let conditions = pod["status"]["conditions"].as_array()?;
+        conditions.iter().find(|one| one["type"] == "Ready" && one["status"] == "True")?;
+        let name = pod["metadata"]["name"].as_str()?.to_owned();
+        Some(Self { name, address: pod["status"]["podIP"].as_str()?.to_owned() })
+    }
+
     /// What it answers, with its status.
     pub(crate) async fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
         let asking = async {

@@ -7,8 +7,7 @@ use chaos_k8s::node::process::{self, Signal};
 use chaos_k8s::node::stress::{self, Amount};
 use serde_json::json;
 
-use crate::ends::output;
-use crate::scene::{HERE, Scene, UML, until};
+use crate::scene::{HERE, Scene, UML, output, until};
 use crate::server::really;
 use crate::support::{Need, Test};
 

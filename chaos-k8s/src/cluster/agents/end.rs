@@ -88,7 +88,14 @@ impl AgentEnd {
                 if is_last { Seen::Ended(how) } else { Seen::Restarts }
             }
             Some(status) if status.state.running.is_some() => Seen::Runs,
-            Some(status) if status.last_state.terminated.is_some() => Seen::Restarts,
+            Some(RawContainerStatus { last_state: RawState { terminated: Some(how), .. }, .. }) => {
+                match Ending::of_code(how.exit_code) {
+                    None => Seen::Restarts,
+                    Some(Ending::Left) => Seen::Ended(how),
+                    // It has taken back what it did, and waits to be started once more.
+                    Some(why) => Seen::Waits(why.to_string()),
+                }
+            }
             Some(status) => Seen::Waits(waits_for(status)),
             None if matches!(self.place, Place::Pod { .. }) => Seen::Waits(pod.status.phase.clone()),
             None => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
-use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result};
+use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Undo};
 
 use super::delivery::Delivery;
 use super::end::AgentEnd;
@@ -194,6 +194,19 @@ impl<F: Carried> Fault for PodFault<F> {
         live.lasts(wanted).await
     }
 
+    /// An agent that serves others as well goes on; it is ended with the last of its targets.
+    async fn let_go(&self, pod: &Pod, end: &AgentEnd) -> Result<()> {
+        let live = self.cluster().agents_at_work().find(end.agent);
+        if live.is_some_and(|live| live.serves_others(&pod.object().uid)) {
+            return Ok(());
+        }
+        end.revert(self.cluster()).await?;
+        match end.is_gone(self.cluster()).await? {
+            true => Ok(()),
+            false => Err(Error::failed("its agent was ended, and is still there")),
+        }
+    }
+
     async fn observe(&self, pod: &Pod, end: &AgentEnd) -> Result<Observed> {
         let Some(live) = self.cluster().agents_at_work().find(end.agent) else {
             return Ok(Observed::absent("its agent has ended"));
@@ -208,6 +221,6 @@ impl<F: Carried> Fault for PodFault<F> {
                 ));
             }
         }
-        Ok(live.observed(&pod.object().uid))
+        live.observed(&pod.object().uid)
     }
 }

@@ -8,7 +8,7 @@ use chaos_core::{Error, Result};
 use tokio::sync::watch;
 
 use super::end::waits_for;
-use super::facts::RawPod;
+use super::facts::{RawPod, RawTerminated};
 use super::place::Place;
 use crate::agent::status::{Beat, Ending, Heard as News, ItemState, Reader, Said};
 use crate::cluster::Cluster;
@@ -75,19 +75,19 @@ impl Heard {
         }
     }
 
+    pub(super) fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
     /// Why it is over with it, if it is.
     pub(super) fn over(&self) -> Option<&str> {
         self.over.as_deref()
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        self.over.is_some()
-    }
-
-    /// Why nothing is heard, if that is so.
+    /// Why nothing is heard of one that it is not over with, if that is so.
     pub(super) fn silence(&self, now: Instant) -> Option<String> {
-        if let Some(over) = &self.over {
-            return Some(over.clone());
+        if self.is_over() {
+            return None;
         }
         match self.last.map(|last| now.saturating_duration_since(last)) {
             Some(silence) if silence > UNHEARD => Some(format!(
@@ -135,10 +135,10 @@ async fn look(cluster: &Cluster, place: &Place) -> Result<State> {
     let Some(pod) = RawPod::read(cluster, &place.pod()).await? else {
         return Ok(State::Over("its pod is gone".to_owned()));
     };
-    Ok(state(&pod, place))
+    Ok(state_of(&pod, place))
 }
 
-fn state(pod: &RawPod, place: &Place) -> State {
+fn state_of(pod: &RawPod, place: &Place) -> State {
     let is_its_own = matches!(place, Place::Pod { .. });
     let phase = pod.status.phase.as_str();
     if let (true, "Failed" | "Succeeded") = (is_its_own, phase) {
@@ -151,20 +151,11 @@ fn state(pod: &RawPod, place: &Place) -> State {
     let Some(status) = pod.container(place.container()) else {
         return State::Waits(format!("its pod is {phase}"));
     };
-    // The kubelet starts one in a pod of its own again; one that was not killed would end as it did before.
-    let before = status.last_state.terminated.as_ref().filter(|_| status.state.waiting.is_some());
-    if let Some(how) = status.state.terminated.as_ref().or(before) {
-        let why = Ending::of_code(how.exit_code);
-        let words = match why {
-            Some(why) => format!("the agent has ended: {why}"),
-            None => format!("the agent has ended with {} ({})", how.exit_code, how.reason),
-        };
-        if !is_its_own || why.is_some() {
-            return State::Over(words);
-        }
-        if status.state.terminated.is_some() {
-            return State::Waits(words);
-        }
+    if let Some(how) = &status.state.terminated {
+        return ended(how, is_its_own);
+    }
+    if let (Some(_), Some(how)) = (&status.state.waiting, &status.last_state.terminated) {
+        return ended(how, is_its_own);
     }
     match &status.state.waiting {
         Some(waiting) if HOPELESS.contains(&waiting.reason.as_str()) => {
@@ -172,6 +163,19 @@ fn state(pod: &RawPod, place: &Place) -> State {
         }
         Some(_) => State::Waits(waits_for(status)),
         None => State::Runs,
+    }
+}
+
+/// One that was killed is started again by the kubelet, in a pod of its own, and goes on; one that has said why it ended would end
+/// so again.
+fn ended(how: &RawTerminated, is_its_own: bool) -> State {
+    let code = how.exit_code;
+    match Ending::of_code(code) {
+        Some(why) => State::Over(format!("the agent has ended: {why}")),
+        None if is_its_own => {
+            State::Waits(format!("the agent was killed ({code}, {}) and is started again", how.reason))
+        }
+        None => State::Over(format!("the agent was killed ({code}, {})", how.reason)),
     }
 }
 
@@ -224,6 +228,34 @@ mod tests {
     }
 
     #[test]
+    fn one_that_was_killed_is_waited_for_and_one_that_has_ended_is_not() {
+        let place = Place::of_pod("chaos", chaos_core::ledger::RunId::fresh(), "node1");
+        let pod = |state: serde_json::Value| -> RawPod {
+            let status = serde_json::json!({"name": place.container(), "state": state["now"], "lastState": state["last"]});
+            serde_json::from_value(
+                serde_json::json!({"status": {"phase": "Running", "containerStatuses": [status]}}),
+            )
+            .unwrap()
+        };
+        let ended = |code: i32| serde_json::json!({"terminated": {"exitCode": code, "reason": "Error"}});
+        let waits = || serde_json::json!({"waiting": {"reason": "CrashLoopBackOff"}});
+        for (code, is_over) in [(4, true), (6, true), (137, false)] {
+            for state in [
+                serde_json::json!({"now": ended(code), "last": {}}),
+                serde_json::json!({"now": waits(), "last": ended(code)}),
+            ] {
+                assert_eq!(
+                    matches!(state_of(&pod(state.clone()), &place), State::Over(_)),
+                    is_over,
+                    "{state}"
+                );
+            }
+        }
+        let first = serde_json::json!({"now": {"waiting": {"reason": "ContainerCreating"}}, "last": {}});
+        assert!(matches!(state_of(&pod(first), &place), State::Waits(_)));
+    }
+
+    #[test]
     fn silence_is_said() {
         let now = Instant::now();
         let mut heard = Heard::default();
@@ -231,6 +263,8 @@ mod tests {
         heard.last = Some(now);
         assert!(heard.silence(now + secs(3)).is_none());
         assert!(heard.silence(now + secs(8)).unwrap().contains("since 8 s"));
+        heard.over = Some("evicted".to_owned());
+        assert!(heard.silence(now + secs(8)).is_none(), "that it is over is known");
         heard.beat = Some((Beat { left_ms: 9000, in_force: 1 }, now));
         assert_eq!(heard.left(now + secs(2)), Some(secs(7)));
     }

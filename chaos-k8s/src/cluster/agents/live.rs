@@ -63,6 +63,8 @@ pub(crate) struct Live {
     /// Which items of its spec are whose, by the targets' UIDs.
     items: BTreeMap<String, Vec<u32>>,
     addresses: BTreeMap<String, BTreeSet<IpAddr>>,
+    /// The targets that were let go, while it went on with others.
+    let_go: Mutex<BTreeSet<String>>,
     begun: OnceCell<Result<(), String>>,
     heard: watch::Sender<Heard>,
     given: tokio::sync::Mutex<Given>,
@@ -90,6 +92,7 @@ impl Live {
             body,
             items,
             addresses,
+            let_go: Mutex::default(),
             begun: OnceCell::new(),
             heard: watch::Sender::new(Heard::default()),
             given: tokio::sync::Mutex::default(),
@@ -155,10 +158,13 @@ impl Live {
     }
 
     /// What is seen of this target's items.
-    pub(super) fn observed(&self, target: &str) -> Observed {
-        let (states, silence) = self.look(target);
-        let mut in_force = silence.is_none() && !states.is_empty();
-        let mut details = Vec::from_iter(silence);
+    ///
+    /// # Errors
+    /// Where nothing is heard, and so nothing is known.
+    pub(super) fn observed(&self, target: &str) -> Result<Observed> {
+        let (states, over) = self.look(target)?;
+        let mut in_force = over.is_none() && !states.is_empty();
+        let mut details = Vec::from_iter(over);
         for state in states {
             let (is, detail) = match state {
                 Some(ItemState::InForce { detail }) => (true, detail),
@@ -171,15 +177,21 @@ impl Live {
             details.push(detail);
         }
         let detail = details.join("; ");
-        if in_force { Observed::in_force(detail) } else { Observed::absent(detail) }
+        Ok(if in_force { Observed::in_force(detail) } else { Observed::absent(detail) })
     }
 
-    /// The last that was heard of this target's items, and whether something is heard at all.
-    fn look(&self, target: &str) -> (Vec<Option<ItemState>>, Option<String>) {
+    /// The last that was heard of this target's items, and why it is over with the agent, if it is.
+    ///
+    /// # Errors
+    /// Where nothing is heard, and so nothing is known.
+    fn look(&self, target: &str) -> Result<(Vec<Option<ItemState>>, Option<String>)> {
         let heard = self.heard.borrow();
+        if let Some(silence) = heard.silence(Instant::now()) {
+            return Err(Error::timeout(silence));
+        }
         let states =
             self.items.get(target).into_iter().flatten().map(|number| heard.items.get(number).cloned());
-        (states.collect(), heard.silence(Instant::now()))
+        Ok((states.collect(), heard.over().map(str::to_owned)))
     }
 
     /// Whether nothing is heard of it.
@@ -190,6 +202,23 @@ impl Live {
     /// The addresses that a target had when it was looked at.
     pub(super) fn addresses(&self, target: &str) -> Option<&BTreeSet<IpAddr>> {
         self.addresses.get(target)
+    }
+
+    /// Lets a target go; whether there are others that it goes on with.
+    pub(super) fn serves_others(&self, target: &str) -> bool {
+        let mut let_go = self.let_go.lock().unwrap_or_else(PoisonError::into_inner);
+        let_go.insert(target.to_owned());
+        self.items.keys().any(|other| !let_go.contains(other))
+    }
+
+    /// Whether it was in a sandbox that is no more: the kernel has taken back what was in its network.
+    async fn is_without_sandbox(&self) -> Result<bool> {
+        let Place::Container { pod, .. } = &self.end.place else { return Ok(false) };
+        let Some(now) = RawPod::read(&self.cluster, pod).await? else { return Ok(true) };
+        let ended =
+            now.container(self.end.place.container()).is_some_and(|one| one.state.terminated.is_some());
+        let is_new = self.addresses(&pod.uid).is_some_and(|known| *known != now.addresses());
+        Ok(ended && is_new && !now.addresses().is_empty())
     }
 
     /// Whether it is known to have ended.
@@ -280,7 +309,10 @@ impl Live {
         if self.begun.get().is_none() {
             let _ = self.begun.get_or_init(|| async { Err("it was ended before it began".to_owned()) }).await;
         }
-        self.end.end(&self.cluster).await?;
+        match self.end.end(&self.cluster).await {
+            Err(error) if !self.is_without_sandbox().await? => return Err(error),
+            _ => {}
+        }
         *ended = true;
         self.cluster.agents_at_work().forget(self.end.agent);
         Ok(())

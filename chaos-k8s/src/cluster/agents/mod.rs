@@ -42,6 +42,26 @@
 //! One agent pod serves all targets of an injection on its node. Nothing listens on a port, and nothing is run in the
 //! target's own containers.
 //!
+//! # Targets that come and go
+//!
+//! A fault stays with the pods that it began with, unless it [follows its selection](chaos_core::injection::On::following): then a pod
+//! that replaces one gets it, and the same pod in a new sandbox, whose network is another one. Each time that brings one agent
+//! more; one that served others as well goes on for these.
+//!
+//! ```no_run
+//! # async fn example(cluster: chaos_k8s::Cluster) -> chaos_core::Result<()> {
+//! use chaos_core::{Fault, Mode, injection::Following};
+//! use chaos_k8s::node::net;
+//!
+//! let agents = cluster.agents("registry.example.org/chaos-agent:0.1.0")?;
+//! let carts = cluster.pods().in_namespace("shop").label("app", "cart")?;
+//! let cut = agents.net(net::drop()).to(cluster.service("shop", "db"));
+//! let step = cut.on(carts, Mode::fixed(2)?).following(Following::default());
+//! # let _ = step;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Peers that come and go
 //!
 //! The peers of a network fault are looked up again every 5 s, and the agents told. An order to one in a pod of its own is an

@@ -269,10 +269,10 @@ impl Fault for NodeFault {
     }
 
     async fn observe(&self, node: &ClusterNode, end: &AgentEnd) -> Result<Observed> {
-        Ok(match self.cluster().agents_at_work().find(end.agent) {
+        match self.cluster().agents_at_work().find(end.agent) {
             Some(live) => live.observed(&node.object().uid),
-            None => Observed::absent("its agent has ended"),
-        })
+            None => Ok(Observed::absent("its agent has ended")),
+        }
     }
 }
 

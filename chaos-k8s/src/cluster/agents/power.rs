@@ -181,10 +181,9 @@ impl Fault for PowerFault {
         let Some(live) = self.cluster().agents_at_work().find(gone.agent) else {
             return Ok(Observed::absent("its agent has ended, and it is ready"));
         };
-        let seen = live.observed(&node.object().uid);
-        Ok(match live.is_silent() {
-            true => Observed::in_force("nothing is heard of its agent"),
-            false => seen,
-        })
+        match live.is_silent() {
+            true => Ok(Observed::in_force("nothing is heard of its agent")),
+            false => live.observed(&node.object().uid),
+        }
     }
 }

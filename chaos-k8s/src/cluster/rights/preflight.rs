@@ -21,6 +21,8 @@ const BELIEVED: Duration = secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     known: Mutex<HashMap<Right, (Instant, bool)>>,
+    /// One asks at a time: many targets that are looked at together want the same answers.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Answers {
@@ -73,10 +75,15 @@ impl Cluster {
     }
 
     async fn allows(&self, right: &Right) -> Result<bool> {
-        let now = self.api().clock().now();
-        if let Some(allowed) = self.answers().get(right, now) {
+        let known = || self.answers().get(right, self.api().clock().now());
+        if let Some(allowed) = known() {
             return Ok(allowed);
         }
+        let _asking = self.answers().asking.lock().await;
+        if let Some(allowed) = known() {
+            return Ok(allowed);
+        }
+        let now = self.api().clock().now();
         let allowed = self.review(right, None).await?;
         self.answers().put(right.clone(), now, allowed);
         Ok(allowed)

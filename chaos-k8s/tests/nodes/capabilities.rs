@@ -1,0 +1,211 @@
+//! Each capability that an agent is given is needed: delivered without it, it cannot do its fault and says what is missing.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use chaos_core::{Fault, Select};
+use chaos_k8s::Cluster;
+use chaos_k8s::agent::rights::{Capability, Ground};
+use chaos_k8s::agent::spec::{
+    ContainerCgroup, ContainerProcesses, FaultData, OwnNetwork, PodNetwork, TargetData, Which,
+};
+use chaos_k8s::cluster::agents::Delivery;
+use chaos_k8s::cluster::kube::Client;
+use chaos_k8s::cluster::kube::client::Body;
+use chaos_k8s::node::stress::{self, Amount};
+use chaos_k8s::node::{net, process};
+use http::{Request, Response};
+use serde_json::{Value, json};
+use tower_service::Service;
+
+use crate::scene::{HERE, Scene, UML};
+use crate::server::really;
+use crate::support::{Need, Test};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("each_capability_has_a_case", &[], all_have_a_case),
+    ("each_capability_of_a_container_is_needed", &[Need::Nodes], || needed(&CASES[0])),
+    ("each_capability_of_a_pod_is_needed_for_a_network", &[Need::Nodes], || needed(&CASES[1])),
+    ("each_capability_of_a_pod_is_needed_for_a_pause", &[Need::Nodes], || needed(&CASES[2])),
+    ("each_capability_of_a_pod_is_needed_for_a_stop", &[Need::Nodes], || needed(&CASES[3])),
+    ("each_capability_of_a_pod_is_needed_for_stress", &[Need::UmlNodes], || needed(&CASES[4])),
+];
+
+/// A fault by a delivery, on a node that has what it acts on.
+struct Case {
+    by: Delivery,
+    node: &'static str,
+    fault: fn() -> FaultData,
+    /// The kind of what it acts on there.
+    target: fn() -> TargetData,
+}
+
+const ID: &str = "4f1c0b6d2a9e8f7c6b5a4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a";
+
+const CASES: [Case; 5] = [
+    Case {
+        by: Delivery::EphemeralContainer,
+        node: HERE,
+        fault: || net::drop().into(),
+        target: || OwnNetwork::default().into(),
+    },
+    Case {
+        by: Delivery::NodePod,
+        node: HERE,
+        fault: || net::drop().into(),
+        target: || PodNetwork::of([[10, 244, 1, 2].into()]).into(),
+    },
+    Case {
+        by: Delivery::NodePod,
+        node: HERE,
+        fault: || process::pause().into(),
+        target: || ContainerProcesses::of(ID, Which::All).into(),
+    },
+    Case {
+        by: Delivery::NodePod,
+        node: HERE,
+        fault: || process::stop().into(),
+        target: || ContainerProcesses::of(ID, Which::All).into(),
+    },
+    Case {
+        by: Delivery::NodePod,
+        // Across the border of cgroup namespaces, and spared by the out-of-memory killer.
+        node: UML,
+        fault: || stress::memory(Amount::of(1 << 20).unwrap()).oom_score_adj(100).unwrap().into(),
+        target: || ContainerCgroup::of(ID).into(),
+    },
+];
+
+/// One that is added later is tested too, or this says that it is not.
+fn all_have_a_case() {
+    let mut without: BTreeSet<Capability> = Capability::ALL.into();
+    for case in &CASES {
+        for given in (case.fault)().rights_on(&(case.target)(), Ground::Unknown).capabilities() {
+            without.remove(&given);
+        }
+    }
+    assert!(without.is_empty(), "no case needs {without:?}");
+}
+
+/// Of what the manifest has, whatever that is.
+fn needed(case: &Case) {
+    really(async {
+        let scene = Scene::new().await;
+        // Of another user than the agent: what is of one's own needs no capability.
+        let other = json!({"securityContext": {"runAsUser": 65534, "runAsGroup": 65534}});
+        scene.part_with("front", case.node, other).await;
+        let given = given(&scene, case).await;
+        assert!(!given.is_empty());
+        let here = &scene;
+        let trials = given.iter().map(|lacking| async move {
+            let (cluster, _) = without(&here.server.client, Some(lacking.clone()));
+            let pods = cluster.pods().in_namespace(here.namespace()).label("app", "front").unwrap();
+            let fault = here.agents_of(&cluster, case.by).fault((case.fault)());
+            let error = match here.inject_as(&cluster, fault, pods).await {
+                Ok(injection) => {
+                    injection.revert().await.unwrap();
+                    panic!("it works without {lacking}");
+                }
+                Err(error) => error.chain(),
+            };
+            let name = format!("CAP_{lacking}");
+            assert!(error.contains(&name), "without {lacking}: {error}");
+            error
+        });
+        for (lacking, error) in given.iter().zip(all(trials).await) {
+            println!("{}, without {lacking}: {error}", case.by);
+        }
+        // With all of them it does.
+        let fault = scene.agents(case.by).fault((case.fault)());
+        scene.inject(fault, scene.pods("front")).await.unwrap().revert().await.unwrap();
+        scene.over().await;
+    });
+}
+
+/// At the same time: each of them is an agent of its own.
+async fn all<T>(trials: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut trials: Vec<_> = trials.map(|trial| (Box::pin(trial), None)).collect();
+    std::future::poll_fn(|context| {
+        for (trial, outcome) in trials.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+            if let Poll::Ready(done) = trial.as_mut().poll(context) {
+                *outcome = Some(done);
+            }
+        }
+        match trials.iter().all(|(_, outcome)| outcome.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    trials.into_iter().filter_map(|(_, outcome)| outcome).collect()
+}
+
+/// The capabilities that the manifest of this case adds.
+async fn given(scene: &Scene, case: &Case) -> BTreeSet<String> {
+    let (cluster, seen) = without(&scene.server.client, None);
+    let pods = cluster.pods().in_namespace(scene.namespace()).label("app", "front").unwrap();
+    let pods = pods.select().await.unwrap();
+    // A plan asks the API server for the agent, and makes none.
+    let fault = scene.agents_of(&cluster, case.by).fault((case.fault)());
+    let plan = fault.prepare(&pods[0]).await.unwrap();
+    drop(plan);
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
+/// A cluster whose agents come without a capability; and those that were asked for.
+fn without(client: &Client, lacking: Option<String>) -> (Cluster, Arc<Mutex<BTreeSet<String>>>) {
+    let seen = Arc::default();
+    let taking = Taking { client: client.clone(), lacking, seen: Arc::clone(&seen) };
+    (Cluster::new(Client::new(taking, "default")), seen)
+}
+
+/// The API server, before which a capability is taken out of each manifest.
+#[derive(Clone)]
+struct Taking {
+    client: Client,
+    lacking: Option<String>,
+    seen: Arc<Mutex<BTreeSet<String>>>,
+}
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Request<Body>> for Taking {
+    type Response = Response<Body>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let mut bytes = body.collect_bytes().await?.to_vec();
+            if let Ok(mut body) = serde_json::from_slice::<Value>(&bytes) {
+                for kind in ["containers", "ephemeralContainers"] {
+                    let containers = body["spec"].get_mut(kind).and_then(Value::as_array_mut);
+                    containers.into_iter().flatten().for_each(|container| this.take(container));
+                }
+                bytes = body.to_string().into_bytes();
+            }
+            Ok(this.client.send(Request::from_parts(parts, Body::from(bytes))).await?)
+        })
+    }
+}
+
+impl Taking {
+    fn take(&self, container: &mut Value) {
+        let Some(Value::Array(added)) = container.pointer_mut("/securityContext/capabilities/add") else {
+            return;
+        };
+        let names = added.iter().filter_map(Value::as_str).map(str::to_owned);
+        self.seen.lock().unwrap().extend(names);
+        added.retain(|name| name.as_str() != self.lacking.as_deref());
+    }
+}
