@@ -161,7 +161,9 @@ impl Live {
 
     /// What is to be said of it: nothing, as long as it is heard.
     pub(super) fn trouble(&self) -> Option<String> {
-        self.heard.borrow().silence(Instant::now()).map(|silence| format!("{}: {silence}", self.made))
+        let heard = self.heard.borrow();
+        let why = heard.over().map(str::to_owned).or_else(|| heard.silence(Instant::now()));
+        why.map(|why| format!("{}: {why}", self.made))
     }
 }
 
