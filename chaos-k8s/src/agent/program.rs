@@ -22,7 +22,7 @@ const PATIENCE: Duration = secs(120);
 
 const HELP: &str = "\
 chaos-agent [run]                     do what the spec in CHAOS_AGENT_SPEC says
-chaos-agent guard                     take back what CHAOS_GUARDIAN_DUTY says, at its deadline
+chaos-agent guard                     take back what CHAOS_GUARDIAN_DUTY says, at its deadline (feature agents)
 chaos-agent tell RUN stop             take everything back and end
 chaos-agent tell RUN extend DURATION  last so long from now on
 chaos-agent tell RUN status           say how it goes

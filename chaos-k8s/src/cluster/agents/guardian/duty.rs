@@ -39,10 +39,12 @@ pub(super) struct Task {
 }
 
 impl Duty {
-    /// The environment variable that it is read from.
+    /// The environment variable that it is read from; what does not fit is in those with `_2` and so on behind the name.
     pub(super) const VARIABLE: &'static str = "CHAOS_GUARDIAN_DUTY";
-    /// The longest, encoded: the kernel takes 128 KiB for a variable with its name (execve(2), `MAX_ARG_STRLEN`).
-    const LONGEST: usize = (128 << 10) - Self::VARIABLE.len() - 2;
+    /// The longest part: the kernel takes 128 KiB for a variable with its name (execve(2), `MAX_ARG_STRLEN`).
+    const LONGEST: usize = (128 << 10) - Self::VARIABLE.len() - 8;
+    /// How many parts there may be: etcd takes 1.5 MiB for an object.
+    const MOST: usize = 6;
 
     pub(super) const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
@@ -51,23 +53,37 @@ impl Duty {
         Grants::of(undos, &self.namespace, &name_of(self.guardian))
     }
 
-    /// In base64 of JSON.
-    pub(super) fn encode(&self) -> Result<String> {
+    /// In base64 of JSON, as variables with their names.
+    pub(super) fn encode(&self) -> Result<Vec<(String, String)>> {
         let json = serde_json::to_vec(self)
             .map_err(|source| Error::invalid("the undos cannot be written as JSON").with_source(source))?;
         let text = STANDARD.encode(json);
-        if text.len() > Self::LONGEST {
+        if text.len() > Self::LONGEST * Self::MOST {
             return Err(Error::refused(format!(
                 "the undos of {} targets are {} bytes, and a guardian pod takes {}: inject fewer at a time",
                 self.undos.len(),
                 text.len(),
-                Self::LONGEST
+                Self::LONGEST * Self::MOST
             )));
         }
-        Ok(text)
+        let parts =
+            text.as_bytes().chunks(Self::LONGEST).map(|part| String::from_utf8_lossy(part).into_owned());
+        Ok(parts.enumerate().map(|(index, part)| (variable(index), part)).collect())
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self> {
+    /// From the environment.
+    pub(super) fn read(variables: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let parts: Vec<String> = (0..Self::MOST).map_while(|index| variables(&variable(index))).collect();
+        if parts.is_empty() {
+            return Err(Error::invalid(format!(
+                "no duty: give one in {}, in base64 of JSON",
+                Self::VARIABLE
+            )));
+        }
+        Self::decode(&parts.concat())
+    }
+
+    fn decode(text: &str) -> Result<Self> {
         let wrong = |source| {
             Error::invalid("no duty of this release: use the image of the same release").with_source(source)
         };
@@ -83,6 +99,13 @@ impl Duty {
             )));
         }
         Ok(duty)
+    }
+}
+
+fn variable(index: usize) -> String {
+    match index {
+        0 => Duty::VARIABLE.to_owned(),
+        _ => format!("{}_{}", Duty::VARIABLE, index + 1),
     }
 }
 

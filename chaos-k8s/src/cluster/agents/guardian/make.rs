@@ -88,6 +88,8 @@ impl Made {
 
     /// Makes it all, the pod last.
     pub(super) async fn make(&self, cluster: &Cluster) -> Result<()> {
+        // What does not fit is refused before anything is made.
+        self.duty.encode()?;
         let manifest = self.manifest();
         let home = Some(self.duty.namespace.as_str());
         let mut owner_at_home = None;

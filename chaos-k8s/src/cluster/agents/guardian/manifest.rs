@@ -112,6 +112,9 @@ impl Manifest<'_> {
             .iter()
             .map(|node| json!({"key": "metadata.name", "operator": "NotIn", "values": [node]}))
             .collect();
+        let variables = self.duty.encode()?.into_iter();
+        let variables: Vec<Value> =
+            variables.map(|(name, value)| json!({"name": name, "value": value})).collect();
         let mut affinity = json!({});
         if !elsewhere.is_empty() {
             affinity = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
@@ -133,7 +136,7 @@ impl Manifest<'_> {
                 "image": self.image,
                 "imagePullPolicy": "IfNotPresent",
                 "args": ["guard"],
-                "env": [{"name": Duty::VARIABLE, "value": self.duty.encode()?}],
+                "env": variables,
                 "securityContext": security(&AgentRights::none()),
                 "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
             }],

@@ -35,8 +35,8 @@
 //! Roles and bindings, account and pod are called `chaos-guardian-RUN`. All but the roles belong to these (`ownerReferences`), so
 //! that Kubernetes' garbage collection takes them away behind the roles, whoever deletes those.
 //!
-//! One for all targets of an injection. Nothing is changed before it is armed; where it cannot be had, the inject is refused
-//! with the reason.
+//! One for all targets of an injection, of which there may be some hundreds: 500 fit in any case. Nothing is changed before it is
+//! armed; where it cannot be had, the inject is refused with the reason.
 //!
 //! # What it may do
 //! Its service account may read and patch the objects of its undos, by their names, and take its own roles away; the

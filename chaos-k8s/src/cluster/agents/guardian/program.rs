@@ -35,7 +35,7 @@ pub(crate) fn main() -> ExitCode {
             return ExitCode::from(Ending::Unable.code());
         }
     };
-    let end = match read() {
+    let end = match Duty::read(|name| std::env::var(name).ok()) {
         Ok(duty) => run(duty, &writer),
         Err(error) => end(Ending::Invalid, &error),
     };
@@ -54,14 +54,6 @@ fn end(why: Ending, error: &Error) -> End {
 
 fn plain(why: Ending) -> End {
     End { why, code: why.code(), detail: String::new(), left: Vec::new() }
-}
-
-fn read() -> Result<Duty> {
-    let text = std::env::var(Duty::VARIABLE).map_err(|source| {
-        Error::invalid(format!("no duty: give one in {}, in base64 of JSON", Duty::VARIABLE))
-            .with_source(source)
-    })?;
-    Duty::decode(&text)
 }
 
 fn run(duty: Duty, writer: &Rc<Writer>) -> End {
