@@ -68,6 +68,16 @@ impl FaultData {
         matches!(self, Self::Signal(SignalData { every: None, .. }) | Self::Power(_))
     }
 
+    /// Whether nothing of it stays when its agent and that one's guardian are killed together: the kernel takes it back, or nobody
+    /// could. What is refused has a guardian before Linux 5.12, and what SIGSTOP stopped goes on by its guardian alone.
+    pub(crate) fn ends_with_its_agent(&self) -> bool {
+        match self {
+            Self::Network(rule) => !matches!(rule.effect, Effect::Refuse(_)),
+            Self::Pause(pause) => !pause.ways().1,
+            Self::Dns(_) | Self::Stress(_) | Self::Signal(_) | Self::Power(_) => true,
+        }
+    }
+
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Network(_) => "a network fault",

@@ -225,3 +225,15 @@ fn what_is_not_said_is_the_default() {
     let TargetData::Network(network) = &spec.items[0].target else { panic!("{:?}", spec.items[0]) };
     assert_eq!(network.dir, Path::new("/var/run/netns"));
 }
+
+#[test]
+fn what_ends_with_its_agent_is_what_the_kernel_takes_back() {
+    let is = |fault: FaultData| fault.ends_with_its_agent();
+    assert!(is(net::drop().into()) && is(net::delay(ms(20)).into()) && is(stress::cpu(1).unwrap().into()));
+    assert!(is(process::pause().into()));
+    assert!(
+        !is(net::refuse(net::Refusal::Reset).into())
+            && !is(process::stop().into())
+            && !is(process::pause().or_stop().into())
+    );
+}

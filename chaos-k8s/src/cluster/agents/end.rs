@@ -13,6 +13,7 @@ use super::facts::{RawContainerStatus, RawPod, RawState, RawTerminated};
 use super::manifest;
 use super::place::Place;
 use crate::agent::control::Order;
+use crate::agent::spec::FaultData;
 use crate::agent::status::{End, Ending};
 use crate::cluster::Cluster;
 use crate::cluster::api::{ObjectRef, Request};
@@ -118,10 +119,10 @@ impl AgentEnd {
             let state = match (&self.place, self.seen(&pod)) {
                 (_, Seen::Gone) => return Ok(()),
                 (Place::Container { .. }, Seen::Ended(how)) => {
-                    return self.verdict(cluster, &object, how).await;
+                    return self.verdict(cluster, &pod, &object, how).await;
                 }
                 (Place::Pod { .. }, Seen::Ended(how)) => {
-                    self.verdict(cluster, &object, how).await?;
+                    self.verdict(cluster, &pod, &object, how).await?;
                     // It has nothing to take back any more, so nobody needs to wait for it.
                     delete(cluster, &object, 0).await?;
                     "ended, and its pod is still there".to_owned()
@@ -171,13 +172,23 @@ impl AgentEnd {
         }
     }
 
-    /// Whether it has left nothing: by its own last words, or by its guardian's.
-    async fn verdict(&self, cluster: &Cluster, pod: &ObjectRef, how: &RawTerminated) -> Result<()> {
+    /// Whether it has left nothing: by its own last words, by what it was told to do, or by its guardian's last words.
+    async fn verdict(
+        &self,
+        cluster: &Cluster,
+        pod: &RawPod,
+        object: &ObjectRef,
+        how: &RawTerminated,
+    ) -> Result<()> {
         let said = verdict(how);
         if said.is_ok() || Ending::of_code(how.exit_code).is_some() {
             return said;
         }
-        let request = Request::end_of_log(pod, self.place.container());
+        let spec = pod.agent_spec(self.place.container());
+        if spec.is_some_and(|spec| spec.faults.values().all(FaultData::ends_with_its_agent)) {
+            return Ok(());
+        }
+        let request = Request::end_of_log(object, self.place.container());
         let Ok(mut lines) = cluster.api().lines(request).await else { return said };
         let mut last = None;
         while let Ok(Some(line)) = cluster.api().clock().timeout(secs(5), lines.next()).await {

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::delivery::Delivery;
 use crate::agent::spec::{
-    ContainerCgroup, ContainerProcesses, FaultData, Item, OwnCgroup, OwnNetwork, PodNetwork, TargetData,
-    Which,
+    ContainerCgroup, ContainerProcesses, FaultData, Item, OwnCgroup, OwnNetwork, PodNetwork, Spec,
+    TargetData, Which,
 };
 use crate::cluster::Cluster;
 use crate::cluster::api::{Meta, ObjectRef, Request};
@@ -28,6 +28,7 @@ pub(super) struct RawPod {
 pub(super) struct RawSpec {
     pub(super) node_name: Option<String>,
     host_network: bool,
+    containers: Vec<RawContainer>,
     pub(super) ephemeral_containers: Vec<RawContainer>,
 }
 
@@ -35,6 +36,14 @@ pub(super) struct RawSpec {
 #[serde(default)]
 pub(super) struct RawContainer {
     pub(super) name: String,
+    env: Vec<RawVariable>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct RawVariable {
+    name: String,
+    value: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,6 +106,13 @@ impl RawPod {
 
     pub(super) fn addresses(&self) -> BTreeSet<IpAddr> {
         self.status.pod_ips.iter().map(|address| address.ip).collect()
+    }
+
+    /// What the agent in a container of it was told to do.
+    pub(super) fn agent_spec(&self, container: &str) -> Option<Spec> {
+        let mut all = self.spec.containers.iter().chain(&self.spec.ephemeral_containers);
+        let env = &all.find(|one| one.name == container)?.env;
+        Spec::decode(&env.iter().find(|variable| variable.name == Spec::VARIABLE)?.value).ok()
     }
 
     /// What is known of a container of it, of whatever kind.
