@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
-use chaos_core::{Fault, Select};
+use chaos_core::{BlastRadius, Fault, Ledger, Mode, Select};
 use chaos_k8s::Cluster;
 use chaos_k8s::agent::rights::{Capability, Ground};
 use chaos_k8s::agent::spec::{
-    ContainerCgroup, ContainerProcesses, FaultData, OwnNetwork, PodNetwork, TargetData, Which,
+    ContainerCgroup, ContainerProcesses, FaultData, Machine, OwnNetwork, PodNetwork, Power, TargetData, Which,
 };
 use chaos_k8s::cluster::agents::Delivery;
 use chaos_k8s::cluster::kube::Client;
@@ -32,6 +32,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("each_capability_of_a_pod_is_needed_for_a_pause", &[Need::Nodes], || needed(&CASES[2])),
     ("each_capability_of_a_pod_is_needed_for_a_stop", &[Need::Nodes], || needed(&CASES[3])),
     ("each_capability_of_a_pod_is_needed_for_stress", &[Need::UmlNodes], || needed(&CASES[4])),
+    ("each_capability_of_a_pod_is_needed_for_files", &[Need::UmlNodes], || needed(&CASES[5])),
+    ("each_capability_of_a_pod_is_needed_for_power", &[Need::UmlNodes], power),
 ];
 
 /// A fault by a delivery, on a node that has what it acts on.
@@ -45,7 +47,7 @@ struct Case {
 
 const ID: &str = "4f1c0b6d2a9e8f7c6b5a4d3e2f1a0b9c8d7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a";
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case {
         by: Delivery::EphemeralContainer,
         node: HERE,
@@ -77,7 +79,16 @@ const CASES: [Case; 5] = [
         fault: || stress::memory(Amount::of(1 << 20).unwrap()).oom_score_adj(100).unwrap().into(),
         target: || ContainerCgroup::of(ID).into(),
     },
+    Case {
+        by: Delivery::NodePod,
+        node: UML,
+        fault: || stress::disk(OWN, Amount::of(1 << 20).unwrap()).into(),
+        target: || ContainerCgroup::of(ID).into(),
+    },
 ];
+
+/// A directory of the application's own, where nobody else may write.
+const OWN: &str = "/data/own";
 
 /// One that is added later is tested too, or this says that it is not.
 fn all_have_a_case() {
@@ -87,6 +98,11 @@ fn all_have_a_case() {
             without.remove(&given);
         }
     }
+    for given in
+        FaultData::from(Power::Off).rights_on(&Machine::started_as("").into(), Ground::Unknown).capabilities()
+    {
+        without.remove(&given);
+    }
     assert!(without.is_empty(), "no case needs {without:?}");
 }
 
@@ -94,11 +110,11 @@ fn all_have_a_case() {
 fn needed(case: &Case) {
     really(async {
         let scene = Scene::new().await;
-        // Of another user than the agent: what is of one's own needs no capability.
-        let other = json!({"securityContext": {"runAsUser": 65534, "runAsGroup": 65534}});
-        scene.part_with("front", case.node, other).await;
-        let given = given(&scene, case).await;
-        assert!(!given.is_empty());
+        application(&scene, case.node).await;
+        let (cluster, seen) = without(&scene.server.client, None);
+        let pods = cluster.pods().in_namespace(scene.namespace()).label("app", "front").unwrap();
+        let fault = scene.agents_of(&cluster, case.by).fault((case.fault)());
+        let given = given(&fault, &pods, &seen).await;
         let here = &scene;
         let trials = given.iter().map(|lacking| async move {
             let (cluster, _) = without(&here.server.client, Some(lacking.clone()));
@@ -111,8 +127,7 @@ fn needed(case: &Case) {
                 }
                 Err(error) => error.chain(),
             };
-            let name = format!("CAP_{lacking}");
-            assert!(error.contains(&name), "without {lacking}: {error}");
+            assert!(error.contains(lacking.as_str()), "without {lacking}: {error}");
             error
         });
         for (lacking, error) in given.iter().zip(all(trials).await) {
@@ -121,6 +136,37 @@ fn needed(case: &Case) {
         // With all of them it does.
         let fault = scene.agents(case.by).fault((case.fault)());
         scene.inject(fault, scene.pods("front")).await.unwrap().revert().await.unwrap();
+        scene.over().await;
+    });
+}
+
+/// Of another user than the agent: what is of one's own needs no capability.
+async fn application(scene: &Scene, node: &str) {
+    let serve = "mkdir /data/www && echo ok > /data/www/health && mkdir -m 700 /data/own && exec httpd -f -p 8080 -h /data/www";
+    let container = json!({
+        "image": "localhost/busybox:1",
+        "command": ["sh", "-c", serve],
+        "securityContext": {"runAsUser": 65534, "runAsGroup": 65534},
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    });
+    scene.part_of("front", node, container, json!([{"name": "data", "emptyDir": {}}])).await;
+}
+
+/// A node that is not to lose its power here: without the capability the agent cannot, and says so.
+fn power() {
+    really(async {
+        let scene = Scene::new().await;
+        let off = |cluster: &Cluster| scene.agents_of(cluster, Delivery::NodePod).power(Power::Off);
+        let (cluster, seen) = without(&scene.server.client, None);
+        for lacking in given(&off(&cluster), &cluster.nodes().named(UML), &seen).await {
+            let (cluster, _) = without(&scene.server.client, Some(lacking.clone()));
+            let ledger = Ledger::in_memory(cluster.undos().unwrap());
+            let on = off(&cluster).on(cluster.nodes().named(UML), Mode::ONE);
+            let begun = scene.chaos.inject(on, BlastRadius::count(1).unwrap()).ledger(ledger).begin().await;
+            let error = begun.map(|_| ()).expect_err(&format!("it works without {lacking}")).chain();
+            println!("power, without {lacking}: {error}");
+            assert!(error.contains(&lacking), "without {lacking}: {error}");
+        }
         scene.over().await;
     });
 }
@@ -143,17 +189,18 @@ async fn all<T>(trials: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T>
     trials.into_iter().filter_map(|(_, outcome)| outcome).collect()
 }
 
-/// The capabilities that the manifest of this case adds.
-async fn given(scene: &Scene, case: &Case) -> BTreeSet<String> {
-    let (cluster, seen) = without(&scene.server.client, None);
-    let pods = cluster.pods().in_namespace(scene.namespace()).label("app", "front").unwrap();
-    let pods = pods.select().await.unwrap();
-    // A plan asks the API server for the agent, and makes none.
-    let fault = scene.agents_of(&cluster, case.by).fault((case.fault)());
-    let plan = fault.prepare(&pods[0]).await.unwrap();
-    drop(plan);
-    let seen = seen.lock().unwrap();
-    seen.clone()
+/// The capabilities that the manifest adds: a plan asks the API server for the agent, and makes none.
+async fn given<F: Fault>(
+    fault: &F,
+    targets: &impl Select<F::Target>,
+    seen: &Mutex<BTreeSet<String>>,
+) -> BTreeSet<String> {
+    let targets = targets.select().await.unwrap();
+    let plan = fault.prepare(&targets[0]).await.unwrap();
+    assert!(plan.is_reversible());
+    let given = seen.lock().unwrap().clone();
+    assert!(!given.is_empty());
+    given
 }
 
 /// A cluster whose agents come without a capability; and those that were asked for.

@@ -50,6 +50,12 @@ async fn is_cut(front: &Part, to: &str) -> bool {
     matches!(front.try_get(&format!("/ask?to={to}&within=700")).await, Ok((504, _)))
 }
 
+async fn stays_cut(front: &Part, to: &str, marks: &Marks) {
+    let answer = front.try_get(&format!("/ask?to={to}&within=700")).await;
+    let is_cut = matches!(answer, Ok((504, _)));
+    assert!(is_cut, "{} was let go: {answer:?}: {:?}", front.name, marks.lock().unwrap());
+}
+
 /// A pod of a deployment is deleted, and the one that comes for it is hit; the other is never without the fault.
 fn replaced(by: Delivery) {
     really(async {
@@ -70,7 +76,7 @@ fn replaced(by: Delivery) {
             scene.delete(&first.name).await;
             let begun = Instant::now();
             loop {
-                assert!(is_cut(other, &to).await, "the other one was let go");
+                stays_cut(other, &to, &marks).await;
                 let now = scene.parts("front").await;
                 if let Some(new) = now.iter().find(|one| fronts.iter().all(|old| old.name != one.name)) {
                     if is_cut(new, &to).await {
@@ -86,7 +92,7 @@ fn replaced(by: Delivery) {
             }
             // For some looks more.
             for _ in 0..10 {
-                assert!(is_cut(other, &to).await, "the other one was let go");
+                stays_cut(other, &to, &marks).await;
                 Clock::real().sleep(ms(200)).await;
             }
             // Seen from outside before its agent has said so.
