@@ -135,7 +135,8 @@ mod linux {
     /// How many of them answer.
     async fn answering(addresses: &[String]) -> usize {
         let mut asking = JoinSet::new();
-        for address in addresses.iter().cloned() {
+        for address in addresses {
+            let address = address.clone();
             asking.spawn(async move {
                 tokio::time::timeout(ANSWERS, ask(&address)).await.is_ok_and(|answer| answer.is_ok())
             });
