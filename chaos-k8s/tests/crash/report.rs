@@ -78,9 +78,14 @@ pub(crate) fn points(fault: &str, what: &str) {
 }
 
 pub(crate) fn row(row: Row) {
-    // Processes run side by side, so that not everything happens each time.
+    // Processes run side by side, so that not everything happens each time: of a few moments one must come, of all half of them.
     let (fault, dying, tried, missed) = (row.fault, row.dying, row.tried, row.missed);
-    assert!(missed <= tried.max(3), "{fault}, {dying}: {missed} moments did not come, {tried} did");
+    let most = match tried {
+        _ if sample::is_all() => tried.max(3),
+        0 => 0,
+        _ => usize::MAX,
+    };
+    assert!(missed <= most, "{fault}, {dying}: {missed} moments did not come, {tried} did");
     if sample::is_all() {
         // It takes long until the table comes.
         println!("{}", row.cells().join(" | "));
