@@ -70,7 +70,7 @@ impl FaultData {
 
     /// Whether nothing of it stays when its agent and that one's guardian are killed together: the kernel takes it back, or nobody
     /// could. What is refused has a guardian before Linux 5.12, and what SIGSTOP stopped goes on by its guardian alone.
-    pub(crate) fn ends_with_its_agent(&self) -> bool {
+    pub fn ends_with_its_agent(&self) -> bool {
         match self {
             Self::Network(rule) => !matches!(rule.effect, Effect::Refuse(_)),
             Self::Pause(pause) => !pause.ways().1,
