@@ -227,7 +227,7 @@ fn swept_though_it_forks() {
 fn swept_by_marks() {
     let (group, home) = (Group::new(), tempfile::tempdir().unwrap());
     let (dies, lives) = (group.child("dies"), group.child("lives"));
-    let (_living, said) = Injector::start(&lives.main(), &home.path().join("second"));
+    let (mut living, said) = Injector::start(&lives.main(), &home.path().join("second"));
     assert_eq!(said, "in force");
     // With our mark and without the name of a run, and of nobody.
     for name in ["chaos-other", "chaos-stress-7"] {
@@ -262,6 +262,8 @@ fn swept_by_marks() {
         injection.revert().await.unwrap();
     });
     others.iter().for_each(|dir| std::fs::remove_dir(dir).unwrap());
+    gone_after(&lives, living.kill());
+    sweeps(&home.path().join("second"), &lives);
 }
 
 fn end() {
