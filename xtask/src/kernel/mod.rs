@@ -46,10 +46,11 @@ pub fn crash(args: &[String]) -> Result {
 /// so that nothing is built twice. Of the tests that do the same everywhere those alone that this machine's kernel is not known to have run.
 pub fn uml(selection: &[&str]) -> Result {
     let programs = program::build(selection, &[])?;
-    let (network, others): (Vec<Program>, Vec<Program>) =
+    let (alike, others): (Vec<Program>, Vec<Program>) =
         programs.into_iter().partition(|program| ALIKE.contains(&program.name));
-    let network = run_on(place::uml()?.map(Place::after_this_machine), &network, &[]);
-    network.and(run_on(place::uml()?, &others, &[]))
+    let uml = place::uml()?;
+    let alike = run_on(uml.clone().map(Place::after_this_machine), &alike, &[]);
+    alike.and(run_on(uml, &others, &[]))
 }
 
 /// Names of programs, and the words after `--`, which are for the programs.

@@ -34,6 +34,7 @@ const WITHOUT_PIECES: &[(&str, &str)] = &[("net", "filters"), ("net", "guardian"
 const PATIENT_BOUND: Duration = Duration::from_secs(3 * 60 * 60);
 
 /// A kernel.
+#[derive(Clone)]
 pub struct Place {
     pub name: String,
     /// What comes before the program on the command line, up to how long it may take; empty on this machine's kernel.

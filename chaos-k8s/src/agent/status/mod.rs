@@ -19,6 +19,7 @@
 mod item;
 mod last_words;
 mod reader;
+mod spoken;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -33,6 +34,7 @@ pub use super::ending::Ending;
 pub use item::{ItemState, ItemStatus};
 pub(crate) use last_words::LastWords;
 pub use reader::{Heard, Reader};
+pub(crate) use spoken::spoken;
 pub(crate) use writer::Writer;
 
 /// How often an agent says that it lives.

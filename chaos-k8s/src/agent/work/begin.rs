@@ -10,7 +10,6 @@ use chaos_core::{Chaos, Error, Guardian, Result};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::sync::{Notify, mpsc};
 
-use super::failed;
 use super::hold::{Agent, Ends, left_until};
 use super::kept::{Kept, monotonic};
 use super::order_file::OrderFile;
@@ -79,7 +78,7 @@ impl Agent {
 }
 
 fn unable(error: impl Into<Error>) -> Box<End> {
-    Box::new(failed(Ending::Unable, &error.into()))
+    Box::new(End::by(Ending::Unable, &error.into()))
 }
 
 fn watching(guardian: Guardian) -> Guardian {

@@ -18,42 +18,21 @@ mod signals;
 mod slot;
 mod tools;
 
-use std::io;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Duration;
 
-use chaos_core::units::secs;
 use chaos_core::{Error, Guardian, Result};
 
 use super::spec::Spec;
-use super::status::{End, Ending, LastWords, Said, Writer};
+use super::status::{End, Ending, LastWords, Writer, spoken};
 use hold::Agent;
-
-/// How long the last lines may take to be written, when nobody reads them.
-const LAST_LINES: Duration = secs(2);
 
 /// In the process below the guardian: does what the spec says, and ends.
 pub(super) fn main(guardian: Guardian) -> ExitCode {
-    let last_words = LastWords::here();
-    let writer = match Writer::to(io::stdout()) {
-        Ok(writer) => Rc::new(writer),
-        Err(error) => {
-            last_words.say(&failed(Ending::Unable, &error));
-            return ExitCode::from(Ending::Unable.code());
-        }
-    };
-    let end = match read() {
-        Ok(spec) => work(spec, guardian, &writer, &last_words),
-        Err(error) => failed(Ending::Invalid, &error),
-    };
-    last_words.say(&end);
-    let code = end.code;
-    writer.say(Said::End(end));
-    if let Some(writer) = Rc::into_inner(writer) {
-        writer.finish(LAST_LINES);
-    }
-    ExitCode::from(code)
+    spoken(|writer, last_words| match read() {
+        Ok(spec) => work(spec, guardian, writer, last_words),
+        Err(error) => End::by(Ending::Invalid, &error),
+    })
 }
 
 fn read() -> Result<Spec> {
@@ -67,7 +46,7 @@ fn read() -> Result<Spec> {
 fn work(spec: Spec, guardian: Guardian, writer: &Rc<Writer>, last_words: &LastWords) -> End {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(Ending::Unable, &error.into()),
+        Err(error) => return End::by(Ending::Unable, &error.into()),
     };
     runtime.block_on(async {
         match Agent::new(spec, guardian, Rc::clone(writer)).await {
@@ -78,8 +57,4 @@ fn work(spec: Spec, guardian: Guardian, writer: &Rc<Writer>, last_words: &LastWo
             Err(end) => *end,
         }
     })
-}
-
-fn failed(why: Ending, error: &Error) -> End {
-    End { why, code: why.code(), detail: error.chain(), left: Vec::new() }
 }

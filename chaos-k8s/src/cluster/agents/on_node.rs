@@ -65,7 +65,7 @@ impl Agents {
     /// is how the node and its pods bear that. Pods run on meanwhile.
     ///
     /// # Errors
-    /// None at present; those of [`node_processes`](Self::node_processes).
+    /// Those of [`node_processes`](Self::node_processes).
     pub fn restart_kubelet(&self) -> Result<NodeFault> {
         self.node_processes(KUBELET, SignalData::once(Signal::KILL))
     }

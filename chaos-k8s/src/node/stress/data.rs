@@ -87,7 +87,7 @@ impl<K> Stress<K> {
     }
 
     /// In the directories that these are elsewhere.
-    pub(crate) fn moved(mut self, to: impl Fn(&Path) -> Result<PathBuf>) -> Result<Self> {
+    pub(crate) fn moved(mut self, mut to: impl FnMut(&Path) -> Result<PathBuf>) -> Result<Self> {
         for dir in self.parts.iter_mut().filter_map(Part::dir_mut) {
             *dir = to(dir)?;
         }

@@ -2,7 +2,6 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use chaos_core::{Error, Result};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, ResolveFlags, accessat, openat, openat2};
@@ -36,7 +35,7 @@ pub(in crate::agent::work) async fn in_container(
     })?;
     // What was opened is of this process, and not of another one that has got its number.
     first.stat()?;
-    let held = Mutex::new(Vec::new());
+    let mut held = Vec::new();
     let moved = stress.moved(|dir| {
         let below = dir.strip_prefix("/").unwrap_or(dir);
         let below = if below.as_os_str().is_empty() { Path::new(".") } else { below };
@@ -50,10 +49,10 @@ pub(in crate::agent::work) async fn in_container(
         let opened = opened.map_err(|errno| cannot(dir, errno))?;
         // A stressor is another process.
         let path = format!("/proc/{}/fd/{}", std::process::id(), opened.as_raw_fd());
-        held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(opened);
+        held.push(opened);
         Ok(PathBuf::from(path))
     })?;
-    Ok((moved, held.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)))
+    Ok((moved, held))
 }
 
 fn cannot(dir: &Path, errno: Errno) -> Error {

@@ -1,6 +1,5 @@
 //! The guardian as a program: `chaos-agent guard`.
 
-use std::io;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use super::duty::Duty;
 use super::grant::Named;
 use super::watch::{Watch, status};
-use crate::agent::status::{End, Ending, ItemState, LastWords, Said, Writer};
+use crate::agent::status::{End, Ending, ItemState, Writer, spoken};
 use crate::cluster::Cluster;
 
 /// How long the API server may take to hear of a role that was just made.
@@ -22,34 +21,13 @@ const ROLES_WITHIN: Duration = secs(20);
 /// How long its own roles are tried to be taken away.
 const TAKEN_AWAY_WITHIN: Duration = secs(60);
 const AGAIN: Duration = ms(250);
-/// How long the last lines may take to be written, when nobody reads them.
-const LAST_LINES: Duration = secs(2);
 
 /// Does what the duty in the environment says, and ends.
 pub(crate) fn main() -> ExitCode {
-    let last_words = LastWords::here();
-    let writer = match Writer::to(io::stdout()) {
-        Ok(writer) => Rc::new(writer),
-        Err(error) => {
-            last_words.say(&end(Ending::Unable, &error));
-            return ExitCode::from(Ending::Unable.code());
-        }
-    };
-    let end = match Duty::read(|name| std::env::var(name).ok()) {
-        Ok(duty) => run(duty, &writer),
-        Err(error) => end(Ending::Invalid, &error),
-    };
-    last_words.say(&end);
-    let code = end.code;
-    writer.say(Said::End(end));
-    if let Some(writer) = Rc::into_inner(writer) {
-        writer.finish(LAST_LINES);
-    }
-    ExitCode::from(code)
-}
-
-fn end(why: Ending, error: &Error) -> End {
-    End { why, code: why.code(), detail: error.chain(), left: Vec::new() }
+    spoken(|writer, _| match Duty::read(|name| std::env::var(name).ok()) {
+        Ok(duty) => run(duty, writer),
+        Err(error) => End::by(Ending::Invalid, &error),
+    })
 }
 
 fn plain(why: Ending) -> End {
@@ -59,12 +37,12 @@ fn plain(why: Ending) -> End {
 fn run(duty: Duty, writer: &Rc<Writer>) -> End {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return end(Ending::Unable, &error.into()),
+        Err(error) => return End::by(Ending::Unable, &error.into()),
     };
     runtime.block_on(async {
         let (mut term, mut int) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
             (Ok(term), Ok(int)) => (term, int),
-            (Err(error), _) | (_, Err(error)) => return end(Ending::Unable, &error.into()),
+            (Err(error), _) | (_, Err(error)) => return End::by(Ending::Unable, &error.into()),
         };
         let work = async {
             match Cluster::inside().await {
@@ -87,7 +65,7 @@ fn refused(duty: &Duty, writer: &Writer, why: Ending, error: &Error) -> End {
     for number in 0..duty.undos.len() {
         writer.say(status(number, ItemState::Failed { error: error.chain() }));
     }
-    end(why, error)
+    End::by(why, error)
 }
 
 /// From its first look to the end of its own roles.
