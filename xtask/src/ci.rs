@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Instant;
 
-use crate::cargo::{capture, command, run, run_with, show};
+use crate::cargo::{capture, command, run, run_with, show, target};
 use crate::{Result, cluster, doctests, instructions, kernel, package, test};
 
 /// The crates that are published.
@@ -15,17 +15,43 @@ const MSRV: &str = "1.85";
 type Step = (&'static str, fn() -> Result);
 
 pub fn all() -> Result {
-    let steps: [Step; 8] = [
+    all_of(&[
         ("lint", lint),
         ("docs", docs),
-        ("test", test::all),
+        ("test, but for the cluster", test::without_cluster),
+        ("test on a cluster, checks beside it", on_cluster_and_checks),
+    ])
+}
+
+/// What needs the processor and no quiet.
+pub fn checks() -> Result {
+    all_of(&[
         ("features", features),
         ("instructions", instructions::check),
         ("deny", deny),
         ("msrv", msrv),
         ("package", package::all),
-    ];
-    all_of(&steps)
+    ])
+}
+
+/// The tests on a cluster wait most of the time, for deadlines and for Kubernetes: the checks run meanwhile, behind all else.
+/// What these print comes at their end.
+fn on_cluster_and_checks() -> Result {
+    let this = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    let path = target().join("checks.log");
+    let log = std::fs::File::create(&path).and_then(|log| Ok((log.try_clone()?, log)));
+    let (out, err) = log.map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut checks = command("chrt");
+    checks.args(["--idle", "0"]).arg(this).arg("checks").stdout(out).stderr(err);
+    let mut checks = checks.spawn().map_err(|error| format!("{checks:?} could not be started: {error}"))?;
+    let tested = test::on_cluster();
+    let checked = checks.wait().map_err(|error| format!("waiting for the checks: {error}"))?;
+    print!("{}", std::fs::read_to_string(&path).unwrap_or_default());
+    match (tested, checked.success()) {
+        (tested, true) => tested,
+        (Ok(()), false) => Err("checks: see above".to_owned()),
+        (Err(error), false) => Err(format!("{error}; and the checks: see above")),
+    }
 }
 
 /// What takes too long for every change.

@@ -74,6 +74,7 @@ const TASKS: &[Task] = &[
         "what takes too long for every change: each benchmark once, kernel, selftest of the cluster, crash, matrix",
         Plain(ci::nightly),
     ),
+    ("checks", "features, instructions, deny, msrv and package, one after the other", Plain(ci::checks)),
     ("ci", "everything that must hold before a change lands", Plain(ci::all)),
 ];
 

@@ -18,13 +18,23 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("partition", &[]),
 ];
 
+/// What is tested, as cargo selects it: always the same, so that nothing is built twice.
+const SELECTION: [&str; 3] = ["--workspace", "--exclude", "chaos-benches"];
+
 pub fn all() -> Result {
-    let selection = ["--workspace", "--exclude", "chaos-benches"];
-    run(&[&["test", "--all-features"], &selection[..]].concat())?;
-    kernel::uml(&selection)?;
+    without_cluster()?;
+    on_cluster()
+}
+
+pub fn without_cluster() -> Result {
+    run(&[&["test", "--all-features"], &SELECTION[..]].concat())?;
+    kernel::uml(&SELECTION)?;
     loom()?;
-    examples()?;
-    cluster::suite(&selection)
+    examples()
+}
+
+pub fn on_cluster() -> Result {
+    cluster::suite(&SELECTION)
 }
 
 pub fn loom() -> Result {

@@ -6,7 +6,7 @@
 //! ```
 
 #[cfg(target_os = "linux")]
-#[path = "../../../examples/stress/container.rs"]
+#[path = "../../../examples/host/stress/container.rs"]
 #[allow(dead_code, unreachable_pub, clippy::print_stderr, reason = "shared with the example")]
 mod container;
 

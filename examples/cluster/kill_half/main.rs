@@ -1,7 +1,7 @@
 //! Kills half of the pods of a deployment, under a cap, while its service must go on answering.
 //!
 //! ```text
-//! cargo run -p chaos-cluster-examples --example kill_half -- plan --namespace shop --deployment cart
+//! cargo run --example kill_half -- plan --namespace shop --deployment cart
 //!
 //! kill_half plan  --namespace shop --deployment cart                       # who would be hit, and nothing touched
 //! kill_half rbac  --namespace shop --deployment cart --account chaos/runner | kubectl apply -f -

@@ -2,7 +2,7 @@
 //! answering.
 //!
 //! ```text
-//! cargo run -p chaos-cluster-examples --example partition_service -- plan --namespace shop --deployment front --from db --image registry.example.org/chaos-agent:0.1.0
+//! cargo run --example partition_service -- plan --namespace shop --deployment front --from db --image registry.example.org/chaos-agent:0.1.0
 //!
 //! partition_service plan  ...                                        # how an agent would come there, and nothing touched
 //! partition_service rbac  ... --account chaos/runner | kubectl apply -f -

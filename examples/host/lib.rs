@@ -1,0 +1,1 @@
+//! The examples are programs in the folders beside this file.
