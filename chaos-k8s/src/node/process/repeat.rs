@@ -7,7 +7,7 @@ use std::time::Duration;
 use chaos_core::ledger::RunId;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result, Target, Undo};
 use serde::{Deserialize, Serialize};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::once::{Fate, look};
 use super::signal::Signal;
@@ -77,7 +77,7 @@ impl Fault for Repeated {
                 };
             }
         };
-        let task = tokio::spawn(beat).abort_handle();
+        let task = tokio::spawn(beat);
         process.node().in_force().beats().insert(undo.mark, Beat { task, sent });
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Fault for Repeated {
 /// A task that sends.
 #[derive(Debug)]
 pub(crate) struct Beat {
-    task: AbortHandle,
+    task: JoinHandle<()>,
     sent: Arc<AtomicU64>,
 }
 
@@ -125,7 +125,12 @@ impl Undo for Silence {
     type Via = Node;
 
     async fn revert(&self, node: &Node) -> Result<()> {
-        node.in_force().beats().remove(&self.mark);
+        let beat = node.in_force().beats().remove(&self.mark);
+        if let Some(mut beat) = beat {
+            beat.task.abort();
+            // On another thread it may be sending right now; that is a system call and no more.
+            let _ = (&mut beat.task).await;
+        }
         Ok(())
     }
 
