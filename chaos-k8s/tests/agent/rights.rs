@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_container_s_directories_need_what_is_said", &[Need::Root, Need::Ptrace, Need::Cgroup1], files),
     ("a_pause_needs_what_is_said", &[Need::Root, Need::Ptrace], pause),
     ("a_signal_needs_what_is_said", &[Need::Root], signal),
+    ("a_freeze_needs_no_capability", &[Need::Root], freeze),
 ];
 
 fn cap(capability: Capability) -> Cap {
@@ -148,6 +149,15 @@ fn pause() {
     let spec = processes::spec(&container, Which::First, process::pause());
     are_needed(&spec, &spec.rights(Ground::Unknown).unwrap(), agent);
     assert_eq!(container.state(), 'S');
+}
+
+fn freeze() {
+    let container = Container::as_user(NOBODY);
+    let spec = processes::spec_of_cgroup(&container, process::freeze());
+    let rights = spec.rights(Ground::Unknown).unwrap();
+    assert!(rights.capabilities().count() == 0 && !rights.host_pid());
+    are_needed(&spec, &rights, agent);
+    assert!(!container.group.is_frozen());
 }
 
 fn signal() {

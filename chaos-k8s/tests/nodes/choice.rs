@@ -21,7 +21,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// What a plan for the front says.
-async fn plan<F: Fault<Target = chaos_k8s::cluster::Pod>>(
+pub(crate) async fn plan<F: Fault<Target = chaos_k8s::cluster::Pod>>(
     scene: &Scene,
     fault: F,
 ) -> chaos_core::Result<String> {

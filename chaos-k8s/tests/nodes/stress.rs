@@ -7,6 +7,7 @@ use chaos_k8s::node::process::{self, Signal};
 use chaos_k8s::node::stress::{self, Amount};
 use serde_json::json;
 
+use crate::choice::plan;
 use crate::scene::{HERE, Scene, UML, output, until};
 use crate::server::really;
 use crate::support::{Need, Test};
@@ -21,6 +22,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_disk_is_filled_as_a_container_sees_it", &[Need::Nodes], disk),
     ("a_paused_container_stands_still", &[Need::Nodes], pause),
     ("a_signal_ends_a_container", &[Need::Nodes], signal),
+    ("a_frozen_container_stands_still", &[Need::Nodes], || frozen(HERE)),
+    ("a_frozen_container_stands_still_on_cgroup_2", &[Need::UmlNodes], || frozen(UML)),
+    ("all_of_a_container_are_killed_on_cgroup_2", &[Need::UmlNodes], all_killed),
+    ("what_cgroup_1_cannot_kill_is_refused_with_the_reason", &[Need::Nodes], not_killed),
 ];
 
 fn quota(node: &str, by: Delivery) {
@@ -121,18 +126,59 @@ fn pause() {
     });
 }
 
+/// By a write to a file of its cgroup: no capability, and none of the node's processes is seen.
+fn frozen(node: &'static str) {
+    really(async {
+        let scene = Scene::new().await;
+        let front = scene.part("front", node).await;
+        let still = scene.any_agents().fault(process::freeze());
+        let plan = plan(&scene, still.clone()).await.unwrap();
+        assert!(plan.contains("hostPath /sys/fs/cgroup") && !plan.contains("hostPID"), "{plan}");
+        let injection = scene.inject(still, scene.pods("front")).await.unwrap();
+        let answer = tokio::time::timeout(secs(2), front.try_get("/health")).await;
+        assert!(answer.is_err(), "{answer:?}");
+        injection.revert().await.unwrap();
+        assert!(front.get("/health").await.is_some());
+        scene.over().await;
+    });
+}
+
+fn all_killed() {
+    really(async {
+        let scene = Scene::new().await;
+        let front = scene.part("front", UML).await;
+        let end = scene.any_agents().fault(process::kill_all());
+        let injection = scene.inject(end, scene.pods("front")).await.unwrap();
+        until(|| has_restarted(&scene, &front.name)).await;
+        injection.revert().await.unwrap();
+        scene.over().await;
+    });
+}
+
+fn not_killed() {
+    really(async {
+        let scene = Scene::new().await;
+        let front = scene.part("front", HERE).await;
+        let end = scene.any_agents().fault(process::kill_all());
+        let error = scene.inject(end, scene.pods("front")).await.unwrap_err();
+        assert!(error.chain().contains("no cgroup.kill"), "{}", error.chain());
+        assert!(!has_restarted(&scene, &front.name).await && front.get("/health").await.is_some());
+        scene.over().await;
+    });
+}
+
+async fn has_restarted(scene: &Scene, pod: &str) -> bool {
+    let (_, pod) = scene.server.ask(&format!("/api/v1/namespaces/{}/pods/{pod}", scene.namespace())).await;
+    pod["status"]["containerStatuses"][0]["restartCount"].as_u64() > Some(0)
+}
+
 fn signal() {
     really(async {
         let scene = Scene::new().await;
         let front = scene.part("front", HERE).await;
         let end = scene.agents(Delivery::NodePod).fault(SignalData::once(Signal::KILL));
         let begun = scene.inject(end, scene.pods("front")).await;
-        let path = format!("/api/v1/namespaces/{}/pods/{}", scene.namespace(), front.name);
-        let restarted = || async {
-            let (_, pod) = scene.server.ask(&path).await;
-            pod["status"]["containerStatuses"][0]["restartCount"].as_u64() > Some(0)
-        };
-        until(restarted).await;
+        until(|| has_restarted(&scene, &front.name)).await;
         if let Ok(injection) = begun {
             injection.revert().await.unwrap();
         }

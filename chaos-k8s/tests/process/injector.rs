@@ -36,12 +36,19 @@ async fn inject(job: &str, victim: u32, home: &Path, guardian: &Guardian) {
     let chaos = Chaos::random();
     let node = Node::new(&chaos);
     let ledger = Ledger::open(home.join("ledger"), node.undos().unwrap()).unwrap();
-    let fault = if job.starts_with("stop") { process::stop() } else { process::pause() };
-    let targets = Targets::one(node.process(victim).unwrap());
     let lasting = if job.ends_with("for 300 ms") { ms(300) } else { secs(600) };
     let guardian = guardian.clone().log(home.join("log")).margin(ms(200));
-    let step = fault.on(targets, Mode::ALL).lasting(lasting);
-    let inject = chaos.inject(step, BlastRadius::count(1).unwrap()).ledger(ledger);
+    let radius = BlastRadius::count(1).unwrap();
+    let process = || Targets::one(node.process(victim).unwrap());
+    let inject = match job.split(' ').next() {
+        Some("freeze") => {
+            let cgroup = Targets::one(node.cgroup_of(victim).unwrap());
+            chaos.inject(process::freeze().on(cgroup, Mode::ALL).lasting(lasting), radius)
+        }
+        Some("stop") => chaos.inject(process::stop().on(process(), Mode::ALL).lasting(lasting), radius),
+        _ => chaos.inject(process::pause().on(process(), Mode::ALL).lasting(lasting), radius),
+    };
+    let inject = inject.ledger(ledger);
     let inject = if job.contains("alone") { inject } else { inject.guardian(guardian, lasting) };
     let injection = inject.begin().await.unwrap();
     println!("in force");

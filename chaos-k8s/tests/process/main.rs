@@ -12,6 +12,8 @@ mod deaths;
 #[allow(dead_code, reason = "shared with the tests of stress")]
 mod group;
 #[cfg(target_os = "linux")]
+mod groups;
+#[cfg(target_os = "linux")]
 mod injector;
 #[cfg(target_os = "linux")]
 mod lists;
@@ -29,10 +31,16 @@ mod support;
 #[cfg(target_os = "linux")]
 mod victim;
 
+/// This program, as the guardian of its tests.
+#[cfg(target_os = "linux")]
+fn guardian() -> chaos_core::Guardian {
+    chaos_core::Guardian::of_program("/proc/self/exe")
+}
+
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     let guardian = if std::env::var_os(rights::LACKS_THE_LINE).is_some() {
-        chaos_core::Guardian::of_program("/proc/self/exe")
+        self::guardian()
     } else {
         chaos_k8s::node::run_if_asked()
     };
@@ -46,6 +54,7 @@ fn main() -> std::process::ExitCode {
         signals::TESTS,
         lists::TESTS,
         pauses::TESTS,
+        groups::TESTS,
         deaths::TESTS,
         memory::TESTS,
         clocks::TESTS,

@@ -119,6 +119,45 @@ impl Group {
         field(&self.dir("memory").join("memory.stat"), if self.v2 { "anon " } else { "total_rss " })
     }
 
+    /// Whether somebody asked for it, and every process stands still.
+    #[allow(dead_code, reason = "for the tests of processes")]
+    pub(crate) fn is_frozen(&self) -> bool {
+        if self.v2 {
+            let dir = self.dir("freezer");
+            return number(&dir.join("cgroup.freeze")) == 1
+                && field(&dir.join("cgroup.events"), "frozen ") == 1;
+        }
+        fs::read_to_string(self.freezer()).unwrap().trim() == "FROZEN"
+    }
+
+    #[allow(dead_code, reason = "for the tests of processes")]
+    pub(crate) fn freeze(&self) {
+        fs::write(self.freezer(), if self.v2 { "1" } else { "FROZEN" }).unwrap();
+        while !self.is_frozen() {
+            std::thread::sleep(ms(1));
+        }
+    }
+
+    #[allow(dead_code, reason = "for the tests of processes")]
+    pub(crate) fn thaw(&self) {
+        fs::write(self.freezer(), if self.v2 { "0" } else { "THAWED" }).unwrap();
+    }
+
+    fn freezer(&self) -> PathBuf {
+        self.dir("freezer").join(if self.v2 { "cgroup.freeze" } else { "freezer.state" })
+    }
+
+    /// Another one takes its place.
+    #[allow(dead_code, reason = "for the tests of processes")]
+    pub(crate) fn make_anew(&self) {
+        for dir in self.dirs() {
+            while fs::remove_dir(&dir).is_err() {
+                std::thread::sleep(ms(1));
+            }
+            fs::create_dir(&dir).unwrap();
+        }
+    }
+
     pub(crate) fn tasks(&self) -> u64 {
         number(&self.dir("pids").join("pids.current"))
     }

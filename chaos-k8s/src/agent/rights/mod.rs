@@ -20,8 +20,11 @@
 //! | stress in a container's cgroup | yes | | the cgroup tree |
 //! | the same, across the border of cgroup v2 namespaces (`nsdelegate`) | yes | SYS_ADMIN, SYS_PTRACE | the cgroup tree, pids |
 //! | the same in a container's directories | yes | SYS_PTRACE, DAC_OVERRIDE as well | pids |
+//! | network fault, the node's own network | yes | NET_ADMIN | the network |
+//! | stress of the node | yes | as across the border | the cgroup tree, pids |
 //! | stress with an `oom_score_adj` below 1000 | yes | SYS_RESOURCE as well | |
 //! | signal | yes | KILL | pids |
+//! | freeze, kill of all processes | yes | | the cgroup tree |
 //! | pause | yes | SYS_PTRACE, or KILL where by SIGSTOP | pids |
 //! | loss of power | yes | SYS_BOOT | pids |
 
@@ -88,6 +91,11 @@ impl Rights {
     /// Whether it must see the host's processes: `hostPID`.
     pub fn host_pid(&self) -> bool {
         self.has(Right::HostPid)
+    }
+
+    /// Whether it must be in the host's network: `hostNetwork`.
+    pub fn host_network(&self) -> bool {
+        self.has(Right::HostNetwork)
     }
 
     /// The strictest level of Kubernetes' Pod Security Standards that allows it, in the namespace that the agent is in.

@@ -39,6 +39,12 @@ impl FaultData {
                 Rights::none().with(Right::CgroupTree, "the containers' cgroups are directories there")
             }
             TargetData::OwnCgroup(_) => Rights::none(),
+            TargetData::NodeNetwork(_) => {
+                Rights::none().with(Right::HostNetwork, "to be in the node's own network")
+            }
+            TargetData::Host(_) => {
+                Rights::none().with(Right::CgroupTree, "the stressors' cgroup is beside those of pods")
+            }
             TargetData::Processes(_) => {
                 Rights::none().with(Right::HostPid, "to see the containers' processes")
             }
@@ -56,6 +62,8 @@ impl FaultData {
             Self::Stress(stress) => of_stress(stress, target, ground),
             Self::Signal(_) => Rights::none().with(Capability::Kill, "to signal processes of other users"),
             Self::Pause(pause) => of_pause(pause),
+            // Writes to files of the cgroup.
+            Self::Freeze(_) | Self::KillAll(_) => Rights::none(),
             Self::Power(_) => Rights::none().with(Capability::SysBoot, "for reboot(2)"),
         });
         if rights == Rights::none() {
@@ -68,7 +76,11 @@ impl FaultData {
 
 fn of_stress(stress: &Stress<AnyKind>, target: &TargetData, ground: Ground) -> Rights {
     let mut rights = Rights::none();
-    let moves = matches!(target, TargetData::Cgroup(_)) && stress.said_placement() != Some(Placement::Host);
+    let moves = match target {
+        TargetData::Cgroup(_) => stress.said_placement() != Some(Placement::Host),
+        TargetData::Host(_) => true,
+        _ => false,
+    };
     if ground != Ground::Open && moves {
         let reason = "to move stressors across the border of its cgroup namespace (nsdelegate)";
         rights = rights.with(Right::HostPid, reason);

@@ -14,6 +14,8 @@ pub enum Right {
     CgroupTree,
     /// The host's processes: `hostPID: true`.
     HostPid,
+    /// The host's network: `hostNetwork: true`.
+    HostNetwork,
     /// A capability.
     Capability(Capability),
 }
@@ -84,6 +86,7 @@ impl fmt::Display for Right {
             Self::NetnsDir => f.write_str("hostPath /var/run/netns, read-only"),
             Self::CgroupTree => f.write_str("hostPath /sys/fs/cgroup"),
             Self::HostPid => f.write_str("hostPID"),
+            Self::HostNetwork => f.write_str("hostNetwork"),
             Self::Capability(capability) => capability.fmt(f),
         }
     }

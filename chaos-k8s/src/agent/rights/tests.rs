@@ -4,8 +4,8 @@ use chaos_core::units::secs;
 
 use super::*;
 use crate::agent::spec::{
-    ContainerCgroup, ContainerProcesses, FaultData, Item, Machine, NodeProcesses, OwnCgroup, OwnNetwork,
-    PodNetwork, Power, SignalData, Spec, TargetData, Which,
+    ContainerCgroup, ContainerProcesses, FaultData, Host, Item, Machine, NodeNetwork, NodeProcesses,
+    OwnCgroup, OwnNetwork, PodNetwork, Power, SignalData, Spec, TargetData, Which,
 };
 use crate::node::net::{self, DnsEffect};
 use crate::node::process::{self, Signal};
@@ -29,6 +29,7 @@ fn the_table_of_the_documentation() {
     let spared = stress::memory(Amount::of(1).unwrap()).oom_score_adj(999).unwrap();
     let term = SignalData::once(Signal::TERM);
     const NETNS: &str = "user 0, hostPath /var/run/netns, read-only, NET_ADMIN, SYS_ADMIN";
+    const FILES: &str = "user 0, hostPath /sys/fs/cgroup";
     const CROSSING: &str = "user 0, hostPath /sys/fs/cgroup, hostPID, SYS_ADMIN, SYS_PTRACE";
     for (found, wanted) in [
         (words(net::drop(), own.clone(), Ground::Unknown), "user 0, NET_ADMIN"),
@@ -39,11 +40,8 @@ fn the_table_of_the_documentation() {
         (words(spared.clone(), OwnCgroup::default(), Ground::Unknown), "user 0, SYS_RESOURCE"),
         (words(busy(), cgroup.clone(), Ground::Unknown), CROSSING),
         (words(busy(), cgroup.clone(), Ground::Bordered), CROSSING),
-        (words(busy(), cgroup.clone(), Ground::Open), "user 0, hostPath /sys/fs/cgroup"),
-        (
-            words(busy().placed(Placement::Host), cgroup.clone(), Ground::Bordered),
-            "user 0, hostPath /sys/fs/cgroup",
-        ),
+        (words(busy(), cgroup.clone(), Ground::Open), FILES),
+        (words(busy().placed(Placement::Host), cgroup.clone(), Ground::Bordered), FILES),
         (
             words(stress::disk("/data", Amount::of(1).unwrap()), cgroup.clone(), Ground::Open),
             "user 0, hostPath /sys/fs/cgroup, hostPID, DAC_OVERRIDE, SYS_PTRACE",
@@ -55,6 +53,11 @@ fn the_table_of_the_documentation() {
         (words(process::pause(), processes.clone(), Ground::Unknown), "user 0, hostPID, SYS_PTRACE"),
         (words(process::stop(), processes.clone(), Ground::Unknown), "user 0, hostPID, KILL"),
         (words(process::pause().or_stop(), processes, Ground::Unknown), "user 0, hostPID, KILL, SYS_PTRACE"),
+        (words(process::freeze(), ContainerCgroup::of(container), Ground::Unknown), FILES),
+        (words(busy(), Host::default(), Ground::Unknown), CROSSING),
+        (words(busy(), Host::default(), Ground::Open), FILES),
+        (words(net::drop(), NodeNetwork::of([address]), Ground::Unknown), "user 0, hostNetwork, NET_ADMIN"),
+        (words(process::kill_all(), ContainerCgroup::of(container), Ground::Bordered), FILES),
     ] {
         assert_eq!(found, wanted);
     }
@@ -84,7 +87,9 @@ fn those_of_a_spec_are_those_of_all_its_items() {
 fn levels_of_pod_security() {
     assert_eq!(Rights::none().pod_security(), PodSecurity::Restricted);
     assert_eq!(Rights::none().with(Right::Root, "").pod_security(), PodSecurity::Baseline);
-    for right in [Right::NetnsDir, Right::CgroupTree, Right::HostPid, Capability::Kill.into()] {
+    for right in
+        [Right::NetnsDir, Right::CgroupTree, Right::HostPid, Right::HostNetwork, Capability::Kill.into()]
+    {
         assert_eq!(Rights::none().with(right, "").pod_security(), PodSecurity::Privileged, "{right}");
     }
     assert_eq!(Rights::none().to_string(), "no rights");

@@ -7,7 +7,7 @@ use chaos_core::{Error, Fault, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::node::net::{DnsFault, Effect, NetFault, NetRule};
-use crate::node::process::{self, Pause, Signal};
+use crate::node::process::{self, Freeze, KillAll, Pause, Signal};
 use crate::node::stress::{AnyKind, Stress};
 
 /// A fault as data.
@@ -25,6 +25,10 @@ pub enum FaultData {
     Signal(SignalData),
     /// Processes stand still.
     Pause(Pause),
+    /// All processes of a container stand still.
+    Freeze(Freeze),
+    /// All processes of a container end.
+    KillAll(AllKilled),
     /// The node loses its power.
     Power(Power),
 }
@@ -38,6 +42,11 @@ pub enum Power {
     /// It starts anew.
     Reset,
 }
+
+/// The end of all processes of a container as data ([`process::kill_all`]).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllKilled {}
 
 /// A signal as data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +64,7 @@ impl FaultData {
         match self {
             Self::Network(rule) => rule.effect.check(),
             Self::Dns(dns) => dns.check(),
-            Self::Stress(_) | Self::Pause(_) | Self::Power(_) => Ok(()),
+            Self::Stress(_) | Self::Pause(_) | Self::Freeze(_) | Self::KillAll(_) | Self::Power(_) => Ok(()),
             Self::Signal(data) => {
                 let once = process::signal(data.signal)?;
                 data.every.map_or(Ok(()), |every| once.every(every).map(drop))
@@ -65,16 +74,18 @@ impl FaultData {
 
     /// Whether what it did once is done, and nothing is left to take back.
     pub fn is_once(&self) -> bool {
-        matches!(self, Self::Signal(SignalData { every: None, .. }) | Self::Power(_))
+        matches!(self, Self::Signal(SignalData { every: None, .. }) | Self::KillAll(_) | Self::Power(_))
     }
 
     /// Whether nothing of it stays when its agent and that one's guardian are killed together: the kernel takes it back, or nobody
-    /// could. What is refused has a guardian before Linux 5.12, and what SIGSTOP stopped goes on by its guardian alone.
+    /// could. What is refused has a guardian before Linux 5.12, and what SIGSTOP stopped or the freezer holds goes on by its guardian
+    /// alone.
     pub fn ends_with_its_agent(&self) -> bool {
         match self {
             Self::Network(rule) => !matches!(rule.effect, Effect::Refuse(_)),
             Self::Pause(pause) => !pause.ways().1,
-            Self::Dns(_) | Self::Stress(_) | Self::Signal(_) | Self::Power(_) => true,
+            Self::Freeze(_) => false,
+            Self::Dns(_) | Self::Stress(_) | Self::Signal(_) | Self::KillAll(_) | Self::Power(_) => true,
         }
     }
 
@@ -85,6 +96,8 @@ impl FaultData {
             Self::Stress(_) => "stress",
             Self::Signal(_) => "a signal",
             Self::Pause(_) => "a pause",
+            Self::Freeze(_) => "a freeze",
+            Self::KillAll(_) => "a kill of all processes",
             Self::Power(_) => "a loss of power",
         }
     }
@@ -93,6 +106,7 @@ impl FaultData {
         match self {
             Self::Network(_) | Self::Dns(_) => "a network",
             Self::Stress(_) => "a cgroup",
+            Self::Freeze(_) | Self::KillAll(_) => "a container's cgroup",
             Self::Signal(_) | Self::Pause(_) => "processes",
             Self::Power(_) => "a machine",
         }
@@ -111,6 +125,8 @@ impl std::fmt::Display for FaultData {
                 write!(f, "{signal} every {}", brief(*every))
             }
             Self::Pause(pause) => f.write_str(&pause.describe()),
+            Self::Freeze(freeze) => f.write_str(&freeze.describe()),
+            Self::KillAll(_) => f.write_str(&process::kill_all().describe()),
             Self::Power(Power::Off) => f.write_str("power off"),
             Self::Power(Power::Reset) => f.write_str("reset"),
         }
@@ -150,6 +166,18 @@ impl From<SignalData> for FaultData {
 impl From<Pause> for FaultData {
     fn from(pause: Pause) -> Self {
         Self::Pause(pause)
+    }
+}
+
+impl From<Freeze> for FaultData {
+    fn from(freeze: Freeze) -> Self {
+        Self::Freeze(freeze)
+    }
+}
+
+impl From<KillAll> for FaultData {
+    fn from(_: KillAll) -> Self {
+        Self::KillAll(AllKilled {})
     }
 }
 

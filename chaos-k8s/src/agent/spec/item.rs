@@ -35,13 +35,24 @@ impl Item {
         }
         self.target.check()?;
         let fits = match fault {
-            FaultData::Network(_) | FaultData::Dns(_) => {
+            FaultData::Dns(_) => {
                 matches!(self.target, TargetData::OwnNetwork(_) | TargetData::Network(_))
             }
-            FaultData::Stress(_) => matches!(self.target, TargetData::OwnCgroup(_) | TargetData::Cgroup(_)),
+            FaultData::Network(_) => {
+                let target = &self.target;
+                matches!(
+                    target,
+                    TargetData::OwnNetwork(_) | TargetData::Network(_) | TargetData::NodeNetwork(_)
+                )
+            }
+            FaultData::Stress(_) => {
+                let target = &self.target;
+                matches!(target, TargetData::OwnCgroup(_) | TargetData::Cgroup(_) | TargetData::Host(_))
+            }
             FaultData::Signal(_) | FaultData::Pause(_) => {
                 matches!(self.target, TargetData::Processes(_) | TargetData::NodeProcesses(_))
             }
+            FaultData::Freeze(_) | FaultData::KillAll(_) => matches!(self.target, TargetData::Cgroup(_)),
             FaultData::Power(_) => matches!(self.target, TargetData::Machine(_)),
         };
         if !fits {
@@ -56,11 +67,17 @@ impl Item {
             (FaultData::Dns(dns), TargetData::Network(_)) if dns.servers().is_empty() => Err(Error::invalid(
                 "whose resolv.conf goes with a pod's network is not known to the agent: name the DNS servers",
             )),
+            (FaultData::Stress(stress), TargetData::Host(_)) if stress.has_dirs() => Err(Error::invalid(
+                "an agent does not see the directories of its node: name a container that has them",
+            )),
             (FaultData::Stress(stress), TargetData::OwnCgroup(_)) if stress.asks_for_a_share() => Err(
                 Error::invalid("a share of the pod's limits is not known from inside of it: give a number"),
             ),
             (FaultData::Stress(stress), target) => match (stress.said_placement(), target) {
                 (None | Some(Placement::Here), TargetData::OwnCgroup(_)) => Ok(()),
+                (Some(_), TargetData::Host(_)) => {
+                    Err(Error::invalid("stressors of a host have one place: leave the placement out"))
+                }
                 (Some(Placement::Here), _) | (_, TargetData::OwnCgroup(_)) => Err(Error::invalid(
                     "stressors stay here in the agent's own cgroup, and are placed elsewhere for a container's",
                 )),

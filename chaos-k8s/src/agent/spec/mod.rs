@@ -32,11 +32,11 @@ use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
-pub use fault::{FaultData, Power, SignalData};
+pub use fault::{AllKilled, FaultData, Power, SignalData};
 pub use item::Item;
 pub use target::{
-    ContainerCgroup, ContainerProcesses, Machine, NodeProcesses, OwnCgroup, OwnNetwork, PodNetwork,
-    TargetData, Which,
+    ContainerCgroup, ContainerProcesses, Host, Machine, NodeNetwork, NodeProcesses, OwnCgroup, OwnNetwork,
+    PodNetwork, TargetData, Which,
 };
 pub use token::Token;
 use version::Version;

@@ -32,6 +32,10 @@ pub enum TargetData {
     Processes(ContainerProcesses),
     /// Processes of the node itself, in no container (`hostPID` as well): its kubelet, its container runtime.
     NodeProcesses(NodeProcesses),
+    /// The network of the node itself, which the agent is in (`hostNetwork`).
+    NodeNetwork(NodeNetwork),
+    /// What the node has for all of its processes, or all of its pods: stressors have a cgroup beside those of pods.
+    Host(Host),
     /// The node as a machine (`hostPID`: a pid namespace of its own would end instead).
     Machine(Machine),
 }
@@ -115,6 +119,19 @@ pub struct NodeProcesses {
     pub named: String,
 }
 
+/// The network of the node itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NodeNetwork {
+    /// Addresses of the node, of `status.addresses`; at least one.
+    pub addresses: BTreeSet<IpAddr>,
+}
+
+/// What the node has for all of its processes. Directories cannot be said, for the agent does not see the node's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {}
+
 /// The node as a machine, as long as it is not started anew: an agent that Kubernetes starts after that finds another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -180,6 +197,25 @@ impl NodeProcesses {
     }
 }
 
+impl NodeNetwork {
+    /// The one that has these addresses.
+    pub fn of(addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        Self { addresses: addresses.into_iter().collect() }
+    }
+}
+
+impl From<NodeNetwork> for TargetData {
+    fn from(network: NodeNetwork) -> Self {
+        Self::NodeNetwork(network)
+    }
+}
+
+impl From<Host> for TargetData {
+    fn from(host: Host) -> Self {
+        Self::Host(host)
+    }
+}
+
 impl From<Machine> for TargetData {
     fn from(machine: Machine) -> Self {
         Self::Machine(machine)
@@ -195,8 +231,9 @@ impl From<NodeProcesses> for TargetData {
 impl TargetData {
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::OwnNetwork(_) | Self::Network(_) => "a network",
+            Self::OwnNetwork(_) | Self::Network(_) | Self::NodeNetwork(_) => "a network",
             Self::OwnCgroup(_) | Self::Cgroup(_) => "a cgroup",
+            Self::Host(_) => "a host",
             Self::Processes(_) | Self::NodeProcesses(_) => "processes",
             Self::Machine(_) => "a machine",
         }
@@ -209,7 +246,11 @@ impl TargetData {
         };
         let whole = |container: &str| container.parse::<ContainerId>().and_then(|id| id.must_be_whole());
         match self {
-            Self::OwnNetwork(_) | Self::OwnCgroup(_) => Ok(()),
+            Self::OwnNetwork(_) | Self::OwnCgroup(_) | Self::Host(_) => Ok(()),
+            Self::NodeNetwork(network) if network.addresses.is_empty() => Err(Error::invalid(
+                "a node's network without addresses could be any: give the node's, from status.addresses",
+            )),
+            Self::NodeNetwork(_) => Ok(()),
             Self::Machine(machine) if machine.boot.is_empty() => Err(Error::invalid(
                 "a machine without its boot id could be any: give the node's, from status.nodeInfo.bootID",
             )),

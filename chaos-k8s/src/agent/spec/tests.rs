@@ -29,6 +29,8 @@ fn whole() -> Spec {
         .fault("hup", SignalData::every(Signal::HUP, secs(1)).unwrap())
         .fault("end", SignalData::once(Signal::KILL))
         .fault("still", process::pause().or_stop())
+        .fault("frozen", process::freeze())
+        .fault("over", process::kill_all())
         .item(Item::new("shop/cart-0", OwnNetwork::default(), "slow"))
         .item(Item::new("shop/cart-1", PodNetwork::of([address()]), "slow"))
         .item(Item::new("shop/cart-1", PodNetwork::of([address()]).in_dir("/netns"), "no names"))
@@ -36,6 +38,8 @@ fn whole() -> Spec {
         .item(Item::new("shop/cart-1", processes(Which::Named("cart".into())), "hup"))
         .item(Item::new("shop/cart-1", processes(Which::First), "end"))
         .item(Item::new("shop/cart-1", processes(Which::All), "still"))
+        .item(Item::new("shop/cart-1", ContainerCgroup::of(CONTAINER), "frozen"))
+        .item(Item::new("shop/cart-1", ContainerCgroup::of(CONTAINER), "over"))
 }
 
 #[test]
@@ -109,6 +113,13 @@ fn what_cannot_be_done_is_refused_by_its_place() {
         ("/faults/end/signal/every", json!("1s"), "ends once"),
         ("/faults/hup/signal/signal", json!(19), "process::stop()"),
         ("/faults/still/pause", json!("sleep"), "sleep"),
+        ("/faults/frozen/freeze", json!({"for": 1}), "for"),
+        (
+            "/items/6/fault",
+            json!("frozen"),
+            "a freeze is no fault on processes: use one on a container's cgroup",
+        ),
+        ("/items/7/target", json!({"own-cgroup": {}}), "a freeze is no fault on a cgroup"),
         ("/faults/no names/dns/servers", json!([]), "name the DNS servers"),
         ("/faults/other", json!({"pause": "stop"}), "of no item"),
     ] {

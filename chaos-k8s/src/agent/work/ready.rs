@@ -33,7 +33,8 @@ impl Ready {
     ) -> Result<Self> {
         let node = &tools.node;
         let namespace = || match &item.target {
-            TargetData::OwnNetwork(own) => own_network(node, own),
+            TargetData::OwnNetwork(own) => own_network(node, &own.addresses),
+            TargetData::NodeNetwork(own) => own_network(node, &own.addresses),
             TargetData::Network(pod) => networks.find(node, pod),
             _ => Err(no_match()),
         };
@@ -44,6 +45,9 @@ impl Ready {
                 let cgroup = cgroup(node, wanted)?;
                 let (stress, held) = in_container(node, &wanted.container, stress.clone()).await?;
                 Ok(plan(stress, vec![cgroup]).await?.holding(held))
+            }
+            (FaultData::Stress(stress), TargetData::Host(_)) => {
+                plan(stress.clone(), vec![node.host()?]).await
             }
             (FaultData::Stress(stress), TargetData::OwnCgroup(_)) => {
                 plan(stress.clone().placed(Placement::Here), vec![node.own_cgroup()?]).await
@@ -57,6 +61,12 @@ impl Ready {
             }
             (FaultData::Pause(pause), target) => {
                 plan::<process::Pause>(pause.clone(), processes_of(node, target).await?).await
+            }
+            (FaultData::Freeze(freeze), TargetData::Cgroup(wanted)) => {
+                plan(*freeze, vec![cgroup(node, wanted)?]).await
+            }
+            (FaultData::KillAll(_), TargetData::Cgroup(wanted)) => {
+                plan(process::kill_all(), vec![cgroup(node, wanted)?]).await
             }
             (FaultData::Power(power), TargetData::Machine(machine)) => {
                 plan(PowerLoss(*power), vec![Computer::here(machine)?]).await

@@ -1,6 +1,7 @@
 //! Which way an agent may come to a target: each is tried without effect, the one with the least rights first.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chaos_core::units::secs;
@@ -167,23 +168,27 @@ impl<F: Carried> PodFault<F> {
         items: &[Item],
         rights: &AgentRights,
     ) -> Result<()> {
-        if delivery == Delivery::NodePod {
-            let looked_up = self.state.looked_up.lock().await;
-            if let Some((then, result)) = looked_up.on_nodes.get(&facts.node) {
-                if then.elapsed() < BELIEVED {
-                    return result.clone().map_err(Error::refused);
-                }
-            }
-        }
         let mut spec = spec(data, secs(60), delivery);
         spec.items = items.to_vec();
         let end = self.end_of(pod, facts, delivery, &spec);
         let body = self.body(&end, &spec, rights, self.cluster().deadline(None)?)?;
-        let result = would_take(&self.agents, &end, &body).await?;
-        if delivery == Delivery::NodePod {
-            let now = (Instant::now(), result.clone());
-            self.state.looked_up.lock().await.on_nodes.insert(facts.node.clone(), now);
-        }
+        let result = match delivery {
+            Delivery::EphemeralContainer => would_take(&self.agents, &end, &body).await?,
+            Delivery::NodePod => {
+                let on_node = {
+                    let mut looked_up = self.state.looked_up.lock().await;
+                    Arc::clone(looked_up.on_nodes.entry(facts.node.clone()).or_default())
+                };
+                let mut known = on_node.lock().await;
+                match &*known {
+                    Some((then, result)) if then.elapsed() < BELIEVED => result.clone(),
+                    _ => {
+                        let result = would_take(&self.agents, &end, &body).await?;
+                        known.insert((Instant::now(), result)).1.clone()
+                    }
+                }
+            }
+        };
         result.map_err(Error::refused)
     }
 }

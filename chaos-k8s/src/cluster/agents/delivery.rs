@@ -37,6 +37,9 @@ pub(super) fn ways(fault: &FaultData, containers_named: bool) -> (Vec<Delivery>,
             only_node("an ephemeral container cannot place its stressors elsewhere")
         }
         FaultData::Stress(_) => (vec![EphemeralContainer, NodePod], None),
+        FaultData::Freeze(_) | FaultData::KillAll(_) => {
+            only_node("an ephemeral container does not see the cgroups of others")
+        }
         _ => only_node("an ephemeral container does not see the processes of others"),
     }
 }
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
     use crate::agent::spec::SignalData;
     use crate::node::net;
-    use crate::node::process::Signal;
+    use crate::node::process::{self, Signal};
     use crate::node::stress::{self, Amount, Placement};
 
     #[test]
@@ -77,5 +80,6 @@ mod tests {
         let disk = stress::disk("/data", Amount::of(1).unwrap());
         assert_eq!(ways(disk.into(), false), [Delivery::NodePod]);
         assert_eq!(ways(SignalData::once(Signal::TERM).into(), false), [Delivery::NodePod]);
+        assert_eq!(ways(process::freeze().into(), false), [Delivery::NodePod]);
     }
 }

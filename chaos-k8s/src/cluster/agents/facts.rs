@@ -190,7 +190,9 @@ impl Facts {
                 one(PodNetwork::of(self.addresses.iter().copied()).into())
             }
             (FaultData::Stress(_), Delivery::EphemeralContainer) => one(OwnCgroup::default().into()),
-            (FaultData::Stress(_), Delivery::NodePod) => each(&|id| ContainerCgroup::of(id).into()),
+            (FaultData::Stress(_) | FaultData::Freeze(_) | FaultData::KillAll(_), Delivery::NodePod) => {
+                each(&|id| ContainerCgroup::of(id).into())
+            }
             (_, Delivery::NodePod) => each(&|id| ContainerProcesses::of(id, Which::All).into()),
             (_, Delivery::EphemeralContainer) => {
                 Err(Error::invalid("an ephemeral container does not see the processes of others"))

@@ -98,6 +98,7 @@ impl Made<'_> {
                 "nodeName": node,
                 "tolerations": [{"operator": "Exists"}],
                 "hostPID": self.rights.host_pid(),
+                "hostNetwork": self.rights.host_network(),
                 "automountServiceAccountToken": false,
                 "enableServiceLinks": false,
                 // A machine that has lost its power is not to lose it again.

@@ -30,8 +30,11 @@
 //! | stress of the pod's limits | nothing | |
 //! | stress of a container's limits | | the node's cgroups; where they are bordered, hostPID, SYS_ADMIN, SYS_PTRACE |
 //! | the same in directories of the container: disk, inodes, transfers | | hostPID, SYS_PTRACE, DAC_OVERRIDE as well |
+//! | a container's processes all stand still, or all end ([`freeze`](crate::node::process::freeze), [`kill_all`](crate::node::process::kill_all)) | | the node's cgroups; its end by cgroup v2 alone |
 //! | signal, pause | | hostPID, and KILL or SYS_PTRACE |
 //! | the same to processes of the node itself ([`Agents::node_processes`]) | | the same |
+//! | a network fault on a node's own network ([`Agents::node`]) | | hostNetwork, NET_ADMIN |
+//! | stress of a node ([`Agents::node`]) | | as of a container's limits |
 //! | a node loses its power ([`Agents::power`]) | | hostPID, SYS_BOOT |
 //!
 //! Kubernetes gives an ephemeral container no resources of its own, and so the least weight: CPU stress by one takes what the pod's

@@ -1,6 +1,7 @@
-//! [`NodeFault`]: a fault on the processes of nodes themselves, by agents.
+//! [`NodeFault`]: a fault on nodes themselves, by agents: on their processes, their network, and what they have for all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,10 +18,11 @@ use super::manifest::Made;
 use super::place::Place as At;
 use super::plan::{bound, spec, would_take};
 use super::settings::Agents;
-use crate::agent::spec::{FaultData, Item, NodeProcesses, SignalData, Spec, TargetData};
+use crate::agent::spec::{FaultData, Host, Item, NodeNetwork, NodeProcesses, SignalData, Spec, TargetData};
 use crate::cluster::api::{Kind, Meta, Request};
 use crate::cluster::rights::{Needs, Place, Right, Rights};
 use crate::cluster::{Cluster, ClusterNode};
+use crate::node::net::{Effect, NetRule};
 use crate::node::process::Signal;
 
 const KUBELET: &str = "kubelet";
@@ -58,7 +60,49 @@ impl Agents {
     pub fn node_processes(&self, name: impl Into<String>, fault: impl Into<FaultData>) -> Result<NodeFault> {
         let (name, asked) = (name.into(), fault.into());
         check(&name, &asked)?;
-        Ok(NodeFault { agents: self.clone(), name, asked, planned: Arc::default() })
+        Ok(NodeFault { agents: self.clone(), on: On::Processes(name), asked, planned: Arc::default() })
+    }
+
+    /// A network fault on nodes themselves, or stress of what a node has for all of its processes. For pods there is
+    /// [`net`](Self::net) and [`fault`](Self::fault).
+    ///
+    /// A network fault is met by what the node's own programs send and by what it forwards for pods, at each device of the node:
+    /// name the one that leads out ([`device`](crate::node::net::NetFault::device)) to leave the way to its own pods alone. A node that cannot
+    /// reach the API server is not heard of while that lasts, and is given up by Kubernetes after a while; its agent ends it by its
+    /// own clock all the same.
+    ///
+    /// Stressors are in a cgroup of their own beside those of pods: with cgroup v2 within what the node has for all of its pods
+    /// (`kubepods`), with v1 beside that. Memory stress beyond what is there ends pods, and lets the kubelet evict them.
+    ///
+    /// ```no_run
+    /// # async fn example(chaos: chaos_core::Chaos, cluster: chaos_k8s::Cluster) -> chaos_core::Result<()> {
+    /// use chaos_core::{BlastRadius, Experiment, Fault, Mode, units::{ms, secs}};
+    /// use chaos_k8s::node::{net, stress};
+    ///
+    /// let agents = cluster.agents("registry.example.org/chaos-agent:0.1.0")?;
+    /// let workers = || cluster.nodes().label("role", "worker");
+    /// let far = agents.node(net::delay(ms(100)).to(net::Flow::peer("198.51.100.0/24")?))?;
+    /// let busy = agents.node(stress::cpu(2)?)?;
+    /// let report = Experiment::new(&chaos, "the shop bears a worker that is slow and far away")
+    ///     .fault(far.on(workers()?, Mode::ONE))
+    ///     .fault(busy.on(workers()?, Mode::ONE))
+    ///     .blast_radius(BlastRadius::count(2)?)
+    ///     .lasting(secs(60))
+    ///     .run()
+    ///     .await?;
+    /// # let _ = report;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Any other fault, a DNS fault (kubelets drop what comes to a node's loopback from its other addresses: `KUBE-FIREWALL`), stress
+    /// in directories or with a placement, and a partition or a refusal from everybody: of such a node it
+    /// cannot be heard that it is in force.
+    pub fn node(&self, fault: impl Into<FaultData>) -> Result<NodeFault> {
+        let asked = fault.into();
+        let on = on_all(&asked)?;
+        Ok(NodeFault { agents: self.clone(), on, asked, planned: Arc::default() })
     }
 
     /// Kills the kubelet of nodes with SIGKILL, once. What supervises it starts it again (systemd: `Restart=always`): what is seen
@@ -82,12 +126,57 @@ fn check(name: &str, asked: &FaultData) -> Result<()> {
     Spec::lasting(secs(60)).fault(NAMED, asked.clone()).item(item).check()
 }
 
-/// A fault on the processes of nodes themselves, by an agent pod on each; made by [`Agents::node_processes`].
+/// What of a node a fault that is not on processes acts on.
+fn on_all(asked: &FaultData) -> Result<On> {
+    let of_others = "a node is not what it acts on: use `node_processes`, `power`, or `fault` on pods";
+    let on = match asked {
+        FaultData::Network(NetRule { effect: Effect::Drop | Effect::Refuse(_), traffic, .. })
+            if traffic.is_all() =>
+        {
+            return Err(Error::refused(
+                "a node that is cut off from everybody is not heard any more: say from whom, or take its power away",
+            ));
+        }
+        FaultData::Network(_) => On::Network,
+        FaultData::Dns(_) => {
+            return Err(Error::refused(
+                "the firewall of a kubelet drops what a DNS fault leads to the node's own loopback: drop what goes to its DNS servers",
+            ));
+        }
+        FaultData::Stress(_) => On::Host,
+        other => return Err(Error::invalid(format!("{other}: {of_others}"))),
+    };
+    let item = Item::new("node", on.target(&BTreeSet::from([IpAddr::from([192, 0, 2, 1])])), NAMED);
+    Spec::lasting(secs(60)).fault(NAMED, asked.clone()).item(item).check()?;
+    Ok(on)
+}
+
+/// What of a node.
+#[derive(Debug, Clone)]
+enum On {
+    /// Its processes of this name.
+    Processes(String),
+    Network,
+    Host,
+}
+
+impl On {
+    /// The same for the node with these addresses.
+    fn target(&self, addresses: &BTreeSet<IpAddr>) -> TargetData {
+        match self {
+            Self::Processes(name) => NodeProcesses::named(name).into(),
+            Self::Network => NodeNetwork::of(addresses.iter().copied()).into(),
+            Self::Host => Host::default().into(),
+        }
+    }
+}
+
+/// A fault on nodes themselves, by an agent pod on each; made by [`Agents::node`] and [`Agents::node_processes`].
 #[derive(Debug, Clone)]
 #[must_use = "a fault does nothing until it is injected"]
 pub struct NodeFault {
     agents: Agents,
-    name: String,
+    on: On,
     asked: FaultData,
     /// Agents that are planned, and not approved yet, by their nodes' UIDs.
     planned: Arc<Mutex<HashMap<String, (AgentEnd, Spec)>>>,
@@ -105,6 +194,7 @@ pub(super) struct RawNode {
 #[serde(default)]
 struct RawStatus {
     conditions: Vec<RawCondition>,
+    addresses: Vec<RawAddress>,
     #[serde(rename = "nodeInfo")]
     node_info: RawInfo,
 }
@@ -114,6 +204,12 @@ struct RawStatus {
 struct RawInfo {
     #[serde(rename = "bootID")]
     boot_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct RawAddress {
+    r#type: String,
+    address: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -134,6 +230,12 @@ impl RawNode {
     pub(super) fn is_ready(&self) -> bool {
         let ready = self.status.conditions.iter().find(|condition| condition.r#type == "Ready");
         ready.is_some_and(|ready| ready.status == "True")
+    }
+
+    /// Those that it has itself, and not what leads to it from elsewhere.
+    fn addresses(&self) -> BTreeSet<IpAddr> {
+        let own = self.status.addresses.iter().filter(|address| address.r#type == "InternalIP");
+        own.filter_map(|address| address.address.parse().ok()).collect()
     }
 
     /// What tells one start of its machine from the next.
@@ -216,7 +318,10 @@ impl Fault for NodeFault {
     type Undo = AgentEnd;
 
     fn describe(&self) -> String {
-        format!("{} of {}", self.asked, self.name)
+        match &self.on {
+            On::Processes(name) => format!("{} of {name}", self.asked),
+            On::Network | On::Host => format!("{} on the node itself", self.asked),
+        }
     }
 
     fn via<'a>(&'a self, _: &'a ClusterNode) -> &'a Cluster {
@@ -229,7 +334,7 @@ impl Fault for NodeFault {
 
     async fn prepare(&self, node: &ClusterNode) -> Result<Plan<AgentEnd>> {
         let words = self.describe();
-        let target = |_: &RawNode| NodeProcesses::named(&self.name).into();
+        let target = |found: &RawNode| self.on.target(&found.addresses());
         let (end, spec, change) = planned(&self.agents, node, &self.asked, &words, target).await?;
         self.planned
             .lock()
@@ -279,7 +384,28 @@ impl Fault for NodeFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::net::Flow;
+    use crate::node::stress::{self, Amount, Placement};
     use crate::node::{net, process};
+
+    #[test]
+    fn what_is_no_fault_on_a_node_is_refused() {
+        let far = Flow::peer("198.51.100.0/24").unwrap();
+        assert!(matches!(on_all(&net::drop().to(far).into()).unwrap(), On::Network));
+        assert!(matches!(on_all(&net::delay(secs(1)).into()).unwrap(), On::Network));
+        assert!(matches!(on_all(&stress::cpu(1).unwrap().into()).unwrap(), On::Host));
+        for (fault, words) in [
+            (net::drop().into(), "say from whom"),
+            (net::refuse(net::Refusal::Reset).into(), "say from whom"),
+            (process::pause().into(), "node_processes"),
+            (net::dns(net::DnsEffect::NxDomain).names("*").unwrap().into(), "drop what goes to"),
+            (stress::disk("/data", Amount::of(1).unwrap()).into(), "directories of its node"),
+            (stress::cpu(1).unwrap().placed(Placement::Beside).into(), "leave the placement out"),
+        ] {
+            let error = on_all(&fault).unwrap_err();
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
 
     #[test]
     fn what_no_agent_could_do_to_a_node_is_refused() {

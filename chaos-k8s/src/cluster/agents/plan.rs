@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chaos_core::ledger::RunId;
@@ -52,10 +52,13 @@ pub(super) struct Blueprint {
     pub(super) addresses: BTreeMap<String, BTreeSet<IpAddr>>,
 }
 
+/// Whether an agent may come to a node; locked while one of its targets asks for all of them.
+pub(super) type OnNode = tokio::sync::Mutex<Option<(Instant, Result<(), String>)>>;
+
 #[derive(Debug, Default)]
 pub(super) struct LookedUp {
     pub(super) data: Option<(Instant, FaultData)>,
-    pub(super) on_nodes: HashMap<String, (Instant, Result<(), String>)>,
+    pub(super) on_nodes: HashMap<String, Arc<OnNode>>,
 }
 
 impl<F: Carried> PodFault<F> {

@@ -94,7 +94,7 @@ impl Agents {
         PodFault::new(self, rule.into())
     }
 
-    /// Any other fault on pods: DNS faults, stress, signals, pauses.
+    /// Any other fault on pods: DNS faults, stress, freezes, signals, pauses.
     pub fn fault(&self, fault: impl Into<FaultData>) -> PodFault<FaultData> {
         PodFault::new(self, fault.into())
     }

@@ -63,18 +63,50 @@ impl Dirs {
         self.map(|dir| dir.join(name))
     }
 
-    /// The processes in it, and not in those below it. Those of another pid namespace read as 0 (cgroups(7)).
-    pub(crate) fn pids(&self) -> Vec<u32> {
-        let mut pids: Vec<u32> = self
-            .all()
-            .into_iter()
-            .filter_map(|dir| fs::read_to_string(dir.join("cgroup.procs")).ok())
-            .flat_map(|text| text.lines().filter_map(|line| line.trim().parse().ok()).collect::<Vec<u32>>())
-            .collect();
-        pids.sort_unstable();
-        pids.dedup();
-        pids
+    /// Whether a process is in it or below it, also one of another pid namespace: those are not among [`pids`](Self::pids) on v1, and
+    /// counted by its controller `pids` all the same, until their parent has heard of their end.
+    pub(crate) fn is_populated(&self) -> bool {
+        let read = |dir: &Path, file: &str| fs::read_to_string(dir.join(file)).unwrap_or_default();
+        match self {
+            Self::V2(dir) => read(dir, "cgroup.events").lines().any(|line| line == "populated 1"),
+            Self::V1(_) | Self::None(_) => {
+                let counted = self.of("pids").map(|dir| read(dir, "pids.current"));
+                let counted = counted.and_then(|count| count.trim().parse::<u64>().ok());
+                counted.is_some_and(|count| count > 0) || !self.pids_below().is_empty()
+            }
+        }
     }
+
+    /// The processes in it, and not in those below it. Those of another pid namespace read as 0 on v2, and are left
+    /// out on v1 (kernel/cgroup/cgroup-v1.c, `pidlist_array_load`).
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        pids_in(self.all().into_iter().map(Path::to_owned).collect())
+    }
+
+    /// The processes in it and below it.
+    pub(crate) fn pids_below(&self) -> Vec<u32> {
+        let mut all: Vec<PathBuf> = self.all().into_iter().map(Path::to_owned).collect();
+        let mut next = 0;
+        // A cgroup that went meanwhile has nothing in it.
+        while let Some(dir) = all.get(next) {
+            let below = fs::read_dir(dir).into_iter().flatten().flatten();
+            let below = below.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+            let below: Vec<PathBuf> = below.map(|entry| entry.path()).collect();
+            all.extend(below);
+            next += 1;
+        }
+        pids_in(all)
+    }
+}
+
+fn pids_in(dirs: Vec<PathBuf>) -> Vec<u32> {
+    let lists = dirs.iter().filter_map(|dir| fs::read_to_string(dir.join("cgroup.procs")).ok());
+    let mut pids: Vec<u32> = lists
+        .flat_map(|text| text.lines().filter_map(|line| line.trim().parse().ok()).collect::<Vec<u32>>())
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    pids
 }
 
 /// Whether a directory is a cgroup.

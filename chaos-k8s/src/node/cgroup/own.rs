@@ -8,11 +8,11 @@ use std::time::Duration;
 use chaos_core::units::{ms, secs};
 use chaos_core::{Clock, Error, Result};
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use super::delegate;
 use super::dirs::{Dirs, is_cgroup};
+use super::freezer::Freezer;
 use super::hierarchy::Hierarchies;
 
 /// The mark on every cgroup that we make: what has it is ours to kill and to remove.
@@ -189,55 +189,24 @@ impl Own {
 
     /// Kills what is in it, on v1 what does not fork faster; `frozen` that as well.
     async fn kill(&self, clock: &Clock, frozen: bool) -> Result<()> {
-        let pids = self.dirs.pids();
-        if pids.is_empty() {
-            return Ok(());
-        }
-        match &self.dirs {
-            // In one write, forks under way included (cgroup-v2.rst, since Linux 5.14).
-            Dirs::V2(dir) if dir.join("cgroup.kill").exists() => Ok(fs::write(dir.join("cgroup.kill"), "1")?),
-            Dirs::V2(dir) => {
-                fs::write(dir.join("cgroup.freeze"), "1")?;
-                self.kill_each()
-            }
-            Dirs::V1(_) if !frozen => self.kill_each(),
-            Dirs::V1(_) | Dirs::None(_) => {
-                let Some(state) = self.dirs.of("freezer").map(|dir| dir.join("freezer.state")) else {
-                    return self.kill_each();
-                };
-                fs::write(&state, "FROZEN")?;
+        let freezer = Freezer::of(&self.dirs).filter(|_| frozen || self.dirs.is_v2());
+        match (self.dirs.kill_switch(), freezer) {
+            _ if self.dirs.pids().is_empty() => Ok(()),
+            (None, Some(freezer)) => {
+                freezer.freeze()?;
                 let until = clock.now() + FREEZE;
-                while fs::read_to_string(&state)?.trim() != "FROZEN" && clock.now() < until {
+                while !self.dirs.is_v2() && !freezer.is_frozen()? && clock.now() < until {
                     clock.sleep(ms(1)).await;
                 }
-                let killed = self.kill_each();
-                // A signal reaches a frozen process when it thaws.
-                fs::write(&state, "THAWED")?;
+                let killed = self.dirs.kill_each();
+                // A signal reaches a frozen process of v1 when it thaws.
+                if !self.dirs.is_v2() {
+                    freezer.thaw()?;
+                }
                 killed
             }
+            _ => self.dirs.kill_all(),
         }
-    }
-
-    fn kill_each(&self) -> Result<()> {
-        for pid in self.dirs.pids() {
-            let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
-                return Err(Error::refused(
-                    "its processes are of another pid namespace: share the host's pids",
-                ));
-            };
-            // The descriptor first, then the look: a pid that came again in between is not in there.
-            let Ok(process) = pidfd_open(number, PidfdFlags::empty()) else { continue };
-            if self.dirs.pids().contains(&pid) {
-                match pidfd_send_signal(&process, Signal::KILL) {
-                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                    Err(errno) => {
-                        return Err(Error::failed(format!("process {pid} cannot be killed"))
-                            .with_source(io::Error::from(errno)));
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Removes its directories; one that could not be.

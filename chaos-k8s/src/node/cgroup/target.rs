@@ -40,6 +40,8 @@ pub struct Cgroup {
     inode: u64,
     origin: Origin,
     is_own: bool,
+    /// Whether this program is in it, or below it.
+    holds_us: bool,
 }
 
 impl Cgroup {
@@ -70,8 +72,11 @@ impl Cgroup {
     fn new(node: &Node, hierarchies: Hierarchies, dirs: Dirs, origin: Origin) -> Result<Self> {
         let inode = inode(dirs.main())?;
         // Seen from a namespace whose outside is not known it cannot be said, and is not ours as far as anybody can tell.
-        let is_own = hierarchies.dirs_of(std::process::id()).is_ok_and(|own| own == dirs);
-        Ok(Self { node: node.clone(), dirs, hierarchies, inode, origin, is_own })
+        let own = hierarchies.dirs_of(std::process::id());
+        let is_own = own.as_ref().is_ok_and(|own| *own == dirs);
+        let holds = |own: &Path| dirs.all().into_iter().any(|dir| own.starts_with(dir));
+        let holds_us = own.is_ok_and(|own| own.all().into_iter().any(holds));
+        Ok(Self { node: node.clone(), dirs, hierarchies, inode, origin, is_own, holds_us })
     }
 
     /// Its directory; on v1 the one that limits memory.
@@ -98,6 +103,11 @@ impl Cgroup {
     /// Whether it was asked for as this program's own.
     pub(crate) fn is_own(&self) -> bool {
         self.origin == Origin::Own
+    }
+
+    /// Whether this program is in it or below it, as far as that can be told from where it is.
+    pub(crate) fn holds_us(&self) -> bool {
+        self.holds_us
     }
 
     /// The cgroup above it: a pod's, of a container.
@@ -137,7 +147,7 @@ fn is_used(dir: &Path, depth: u32) -> bool {
             .any(|entry| is_used(&entry.path(), depth + 1))
 }
 
-fn inode(dir: &Path) -> Result<u64> {
+pub(crate) fn inode(dir: &Path) -> Result<u64> {
     let metadata = dir.metadata();
     metadata.map(|found| found.ino()).map_err(|source| {
         Error::refused(format!("the cgroup {} cannot be read", dir.display())).with_source(source)

@@ -28,11 +28,14 @@
 //! | [`stop`] | the same, by SIGSTOP | a guardian |
 //! | [`kill`], [`terminate`], [`signal`] | a signal, once | nobody: what it did is done |
 //! | [`Signals::every`] | a signal at an interval | its end is ours |
+//! | [`freeze`] | every process of a cgroup stands still | a guardian |
+//! | [`kill_all`] | every process of a cgroup ends | nobody: what it did is done |
 //!
 //! [`clock_offset`] is none of them: it starts a program with other clocks, and ends with it.
 
 pub mod clock;
 mod container;
+pub mod group;
 mod identity;
 mod in_force;
 mod list;
@@ -48,6 +51,7 @@ use chaos_core::{Result, Undos};
 pub use clock::{ClockOffset, Shift, clock_offset};
 #[cfg(feature = "agent")]
 pub(crate) use container::ContainerId;
+pub use group::{Freeze, KillAll, Thaw, freeze, kill_all};
 pub(crate) use in_force::InForce;
 pub use once::{Signals, kill, signal, terminate};
 pub use pause::{Pause, Resume, pause, stop};
@@ -64,5 +68,5 @@ pub(super) fn run_if_asked() {
 
 /// What the faults on processes leave in a ledger.
 pub(super) fn undos(node: &Node, undos: Undos) -> Result<Undos> {
-    undos.with::<Resume>(node.clone())?.with::<Silence>(node.clone())
+    undos.with::<Resume>(node.clone())?.with::<Silence>(node.clone())?.with::<Thaw>(node.clone())
 }

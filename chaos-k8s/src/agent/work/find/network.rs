@@ -8,19 +8,19 @@ use std::sync::{Mutex, PoisonError};
 
 use chaos_core::{Error, Result};
 
-use crate::agent::spec::{OwnNetwork, PodNetwork};
+use crate::agent::spec::PodNetwork;
 use crate::node::{Namespace, Node};
 
 /// The network that the agent is in.
-pub(in crate::agent::work) fn own_network(node: &Node, wanted: &OwnNetwork) -> Result<Namespace> {
+pub(in crate::agent::work) fn own_network(node: &Node, wanted: &BTreeSet<IpAddr>) -> Result<Namespace> {
     let own = node.own_namespace()?;
     let found = own.addresses()?;
-    match wanted.addresses.is_subset(&found) {
+    match wanted.is_subset(&found) {
         true => Ok(own),
         false => Err(Error::refused(format!(
-            "the agent's own network has {}, not {}: it is not in the pod that was meant",
+            "the agent's own network has {}, not {}: it is not in the pod or on the node that was meant",
             list(&found),
-            list(&wanted.addresses)
+            list(wanted)
         ))),
     }
 }
