@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Where something is missing, the test prints `not run: name: reason`. `CHAOS_REQUIRE` lists by commas what must be there:
-//! then the test fails instead. `CHAOS_TRIES=2` tries a test that failed once more, and says so.
+//! then the test fails instead. `CHAOS_TRIES=2` tries a test that failed once more, and says so. `CHAOS_TIMES` has each say how long
+//! it took.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 #![allow(dead_code, unused_imports, reason = "each test program uses its own part")]
 
@@ -19,6 +20,7 @@ pub(crate) mod need;
 mod scratch;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -77,7 +79,11 @@ pub(crate) fn run(tests: &[&[Test]]) -> ExitCode {
     }
     for (name, needs, test) in tests {
         let trial = Trial::test(name, move || {
+            let since = Instant::now();
             steady(name, test);
+            if std::env::var_os("CHAOS_TIMES").is_some() {
+                println!("took: {:.1} s: {name}", since.elapsed().as_secs_f64());
+            }
             Ok(())
         });
         if arguments.list || arguments.is_filtered_out(&trial) {
