@@ -18,6 +18,7 @@ pub(super) async fn left(server: &Server, run: &str) -> Vec<String> {
     let paths = [
         "/api/v1/pods".to_owned(),
         "/api/v1/serviceaccounts".to_owned(),
+        "/apis/batch/v1/jobs".to_owned(),
         format!("{rbac}/roles"),
         format!("{rbac}/rolebindings"),
         format!("{rbac}/clusterroles"),
@@ -58,10 +59,19 @@ pub(super) async fn until_nothing_is_left(server: &Server, run: &str) -> Duratio
 
 /// Waits until all is as it was found.
 pub(super) async fn until_it_is_back(scene: &Scene, things: &Things, since: Instant) {
+    let is_back = is_back_within(scene, things, since, LASTING + AFTER).await;
+    assert!(is_back, "still {:?}", things.state(&scene.server).await);
+}
+
+/// Whether all is as it was found in this time.
+pub(super) async fn is_back_within(scene: &Scene, things: &Things, since: Instant, within: Duration) -> bool {
     while things.state(&scene.server).await != FOUND() {
-        assert!(since.elapsed() < LASTING + AFTER, "still {:?}", things.state(&scene.server).await);
+        if since.elapsed() > within {
+            return false;
+        }
         Clock::real().sleep(ms(100)).await;
     }
+    true
 }
 
 /// The names of the guardian pods of a run, and their nodes.
@@ -71,4 +81,11 @@ pub(super) async fn guardians(server: &Server, run: &str) -> Vec<(String, String
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let pods = pods["items"].as_array().unwrap().iter();
     pods.map(|pod| (text(&pod["metadata"]["name"]), text(&pod["spec"]["nodeName"]))).collect()
+}
+
+/// The names of their Jobs.
+pub(super) async fn jobs(server: &Server, run: &str) -> Vec<String> {
+    let left = left(server, run).await;
+    let jobs = left.iter().filter_map(|name| name.strip_prefix("jobs "));
+    jobs.map(|name| name.trim_matches('"').to_owned()).collect()
 }

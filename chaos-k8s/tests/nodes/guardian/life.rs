@@ -19,9 +19,9 @@ pub(super) fn dismissed() {
         let injections = all_four(&scene.any_agents(), &scene.cluster, &things).await.unwrap();
         assert_eq!(things.state(&scene.server).await, CHANGED());
         let run = scene.cluster.run().to_string();
-        // Four pods and accounts; roles and bindings of three for their own namespace and the targets', of one for the node.
+        // Four Jobs, pods and accounts; roles and bindings of three for their own namespace and the targets', of one for the node.
         let made = left(&scene.server, &run).await;
-        assert_eq!(made.len(), 4 * (2 + 4), "{made:?}");
+        assert_eq!(made.len(), 4 * (3 + 4), "{made:?}");
         for injection in injections {
             for (name, seen) in injection.observe().await {
                 let seen = seen.unwrap();

@@ -4,6 +4,7 @@ pub(crate) mod controller;
 mod deaths;
 mod left;
 mod life;
+mod others;
 mod rights;
 mod things;
 
@@ -15,7 +16,10 @@ use crate::support::{Need, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("guardian_pods_take_back_what_a_killed_controller_changed", &[Need::Nodes], deaths::killed),
+    ("guardian_pods_take_back_a_taint_a_drain_and_a_failed_pod", &[Need::Nodes], deaths::of_others),
     ("a_guardian_pod_whose_container_is_killed_too_goes_on", &[Need::Nodes], deaths::killed_too),
+    ("a_guardian_pod_that_is_deleted_is_made_anew", &[Need::Nodes], deaths::pods_deleted),
+    ("a_guardian_pod_whose_node_is_lost_is_made_anew", &[Need::UmlNodes], deaths::node_lost),
     ("a_revert_dismisses_the_guardian_pod", &[Need::Nodes], life::dismissed),
     ("a_guardian_pod_waits_as_long_as_its_fault_is_extended", &[Need::Nodes], life::extended),
     ("a_sweep_ends_what_controller_and_guardian_pod_left", &[Need::Nodes], deaths::swept),

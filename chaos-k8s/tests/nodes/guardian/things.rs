@@ -80,7 +80,10 @@ impl Things {
 pub(super) const FOUND: fn() -> [Value; 4] = || [Value::Null, json!(2), json!(LABELLED), json!(0)];
 pub(super) const CHANGED: fn() -> [Value; 4] = || [json!(true), json!(0), Value::Null, json!(1)];
 
-async fn begin<F: Fault>(cluster: &Cluster, on: chaos_core::injection::On<F>) -> Result<Injection> {
+pub(super) async fn begin<F: Fault>(
+    cluster: &Cluster,
+    on: chaos_core::injection::On<F>,
+) -> Result<Injection> {
     let ledger = Ledger::in_memory(cluster.undos()?);
     let radius = BlastRadius::count(10)?;
     Chaos::random().inject(on, radius).ledger(ledger).begin().await
