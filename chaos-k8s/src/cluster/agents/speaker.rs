@@ -123,7 +123,7 @@ impl Speaker {
     /// would end so again. A guardian may have met an API server that was away.
     fn ended(&self, how: &RawTerminated) -> State {
         let code = how.exit_code;
-        match (Ending::of_code(code), self) {
+        match (Ending::of_code(code).filter(|why| !why.is_by_death()), self) {
             (Some(Ending::Signal), Self::Guardian { .. }) => {
                 State::Waits("its pod is being taken away, and its Job makes another".to_owned())
             }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn one_that_was_killed_is_waited_for_and_one_that_has_ended_is_not() {
-        for (code, is_over) in [(4, true), (6, true), (137, false)] {
+        for (code, is_over) in [(4, true), (6, true), (12, false), (13, false), (137, false)] {
             for state in ended(code) {
                 let seen = agent().state_of(Some(&pod("Running", &state)), true);
                 assert_eq!(matches!(seen, State::Over(_)), is_over, "{state}");
