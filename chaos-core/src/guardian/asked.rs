@@ -59,7 +59,45 @@ pub fn run_as_init(undos: impl FnOnce() -> Result<Undos> + Send) -> Guardian {
     start(async move || undos(), true)
 }
 
+/// [`run_as_init`] for a program whose end says more: `code` makes the exit code of this process, once all is put back that
+/// can be, of how the child ended. It is called in this process only.
+///
+/// ```no_run
+/// use chaos_core::guardian::ChildEnd;
+/// let undos = || Ok(chaos_core::Undos::none());
+/// let guardian = chaos_core::guardian::run_as_init_ending(undos, |ChildEnd { status, is_put_back, .. }| match status {
+///     0..128 => status,
+///     _ if is_put_back => 120,
+///     _ => 121,
+/// });
+/// # let _: chaos_core::Guardian = guardian;
+/// ```
+pub fn run_as_init_ending(
+    undos: impl FnOnce() -> Result<Undos> + Send,
+    code: impl FnOnce(ChildEnd) -> i32 + Send,
+) -> Guardian {
+    start_ending(async move || undos(), true, code)
+}
+
+/// How the program ended that a guardian had below itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChildEnd {
+    /// Its exit status; 128 and the number of the signal, when a signal ended it.
+    pub status: i32,
+    /// Whether nothing is left of what the guardian held for it.
+    pub is_put_back: bool,
+}
+
 fn start(undos: impl AsyncFnOnce() -> Result<Undos> + Send, as_init: bool) -> Guardian {
+    start_ending(undos, as_init, |end| end.status)
+}
+
+fn start_ending(
+    undos: impl AsyncFnOnce() -> Result<Undos> + Send,
+    as_init: bool,
+    code: impl FnOnce(ChildEnd) -> i32 + Send,
+) -> Guardian {
     if is_asked() {
         on_a_thread(|| i32::from(watch::run(undos) != ExitCode::SUCCESS));
     }
@@ -69,10 +107,10 @@ fn start(undos: impl AsyncFnOnce() -> Result<Undos> + Send, as_init: bool) -> Gu
             return Guardian::within(control);
         }
         if as_init {
-            on_a_thread(|| super::first::run(undos));
+            on_a_thread(|| super::first::run(undos).map_or(1, code));
         }
     }
-    let _ = as_init;
+    let _ = (as_init, code);
     Guardian::of_this_program()
 }
 

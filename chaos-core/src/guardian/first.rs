@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::asked::ChildEnd;
 use super::child;
 use super::log::Log;
 use super::revert::Outcome;
@@ -40,15 +41,15 @@ const GRACE: Duration = secs(5);
 /// What the kernel and shells call an end by a signal.
 const BY_SIGNAL: i32 = 128;
 
-/// Runs the program below this process, to its end; its exit status.
-pub(super) fn run(undos: impl AsyncFnOnce() -> Result<Undos>) -> i32 {
-    try_run(undos).unwrap_or_else(|err| {
+/// Runs the program below this process, to its end; none where it could not be started.
+pub(super) fn run(undos: impl AsyncFnOnce() -> Result<Undos>) -> Option<ChildEnd> {
+    let started = try_run(undos).inspect_err(|err| {
         Log::stderr().tell(&format!("cannot start the program below itself: {err}"));
-        1
-    })
+    });
+    started.ok()
 }
 
-fn try_run(undos: impl AsyncFnOnce() -> Result<Undos>) -> io::Result<i32> {
+fn try_run(undos: impl AsyncFnOnce() -> Result<Undos>) -> io::Result<ChildEnd> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (to, happened) = mpsc::unbounded_channel();
@@ -60,8 +61,7 @@ fn try_run(undos: impl AsyncFnOnce() -> Result<Undos>) -> io::Result<i32> {
         read(control, to.clone())?;
         let (made, undos_made) = watch::channel(None);
         let first = First { child, to, undos: undos_made, sessions: JoinSet::new(), open: BTreeMap::new() };
-        let status = first.live(happened, undos, made).await;
-        Ok(code(status))
+        Ok(first.live(happened, undos, made).await)
     })
 }
 
@@ -96,7 +96,7 @@ impl First {
         mut happened: UnboundedReceiver<Happened>,
         undos: impl AsyncFnOnce() -> Result<Undos>,
         made: watch::Sender<Made>,
-    ) -> Option<WaitStatus> {
+    ) -> ChildEnd {
         let status = {
             // Dropped at the end of the loop: a session that still waits for it then ends.
             let mut making = pin!(async move {
@@ -134,8 +134,12 @@ impl First {
         };
         // Its pipes say so as well, unless a child of its own holds them open.
         self.tell_all(|| Event::Died);
-        while self.sessions.join_next().await.is_some() {}
-        status
+        let mut is_put_back = true;
+        while let Some(done) = self.sessions.join_next().await {
+            // One that could not answer was never armed.
+            is_put_back &= matches!(done, Ok(Err(_) | Ok(Outcome::Nothing | Outcome::PutBack)));
+        }
+        ChildEnd { status: code(status), is_put_back }
     }
 
     fn remind(&self) {

@@ -68,7 +68,8 @@
 //! A container ends with its first process, and its siblings with it. So there the guardian is the first process and the
 //! program its child: [`run_if_asked`] does that in a process that has the number 1, [`run_as_init`] in any. It is one
 //! guardian for all injections, which nothing inside the container can kill (the kernel keeps SIGKILL from the first
-//! process of a pid namespace), and it ends as the program did, after it has put back what that left in force.
+//! process of a pid namespace), and it ends as the program did, after it has put back what that left in force
+//! ([`run_as_init_ending`] gives that another exit code).
 //! ```text
 //! first process   guardian: holds undos, passes signals on, takes the ends of orphans ---- reverts -> exit as the child
 //!   child         this program: inject ... (revert) ... killed, OOM, exit ----------------^
@@ -126,6 +127,6 @@ mod wire;
 #[cfg(target_os = "linux")]
 mod within;
 
-pub use asked::{run_as_init, run_if_asked, run_if_asked_async};
+pub use asked::{ChildEnd, run_as_init, run_as_init_ending, run_if_asked, run_if_asked_async};
 pub use guarded::Guarded;
 pub use program::Guardian;

@@ -10,12 +10,13 @@ use rustix::process::Signal;
 
 use crate::injector::WRONG;
 use crate::place::{Injector, Place, children_of, runs, send, wait_until};
-use crate::{AS_INIT, Test};
+use crate::{AS_INIT, LEFT, PUT_BACK, SAYS_MORE, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("the_first_process_takes_a_killed_injector_back", || each(killed)),
     ("the_first_process_takes_a_stopped_injector_back_at_the_deadline", || each(stopped)),
     ("the_first_process_ends_a_stopped_injector_that_is_there_for_its_faults_alone", || each(ended)),
+    ("the_first_process_can_say_by_its_end_what_became_of_the_faults", || each(says_more)),
     ("the_first_process_passes_signals_on", || each(told)),
     ("an_injector_that_does_not_heed_sigterm_is_taken_back_meanwhile", || each(does_not_heed)),
     ("at_the_normal_end_the_first_process_ends_as_its_child_did", || each(normal_end)),
@@ -70,12 +71,19 @@ struct Contained {
 
 impl Contained {
     fn new(way: Way, job: &str) -> Self {
+        Self::with(way, job, AS_INIT)
+    }
+
+    fn with(way: Way, job: &str, variable: &str) -> Self {
         let place = Place::new();
         let own = std::env::current_exe().unwrap();
         let command = match way {
             Way::Numbered => {
                 let mut command = unshare();
                 command.arg(own);
+                if variable != AS_INIT {
+                    command.env(variable, "1");
+                }
                 command
             }
             Way::Said => {
@@ -84,7 +92,7 @@ impl Contained {
                     reason = "processes that die are the point of this test"
                 )]
                 let mut command = Command::new(own);
-                command.env(AS_INIT, "1");
+                command.env(variable, "1");
                 command
             }
         };
@@ -135,6 +143,20 @@ fn killed(way: Way) {
     }
     took.sort();
     println!("SIGKILL of an injector below its guardian ({way:?}): median {:?}, max {:?}", took[5], took[9]);
+}
+
+fn says_more(way: Way) {
+    let mut contained = Contained::with(way, "hold", SAYS_MORE);
+    send(contained.injector, Signal::KILL);
+    contained.ends_with(PUT_BACK + 128 + 9);
+    contained.is_taken_back_by_first();
+    let mut contained = Contained::with(way, "hold", SAYS_MORE);
+    // No file can be put there any more.
+    let file = contained.place.file(0);
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    send(contained.injector, Signal::KILL);
+    assert_eq!(contained.outside.wait().code(), Some(LEFT + 128 + 9));
 }
 
 fn stopped(way: Way) {

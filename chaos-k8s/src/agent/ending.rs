@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chaos_core::guardian::ChildEnd;
 use serde::{Deserialize, Serialize};
 
 /// Why an agent ended. Its [exit code](Ending::code) says the same to who reads nothing else.
@@ -25,10 +26,14 @@ pub enum Ending {
     Signal,
     /// It was told to end over its socket, and all is taken back.
     Order,
+    /// It was killed, or ended as no agent does. Its guardian has taken back all that it held; the kernel does the rest.
+    Killed,
+    /// The same, and its guardian could not take everything back.
+    KilledAndLeft,
 }
 
 impl Ending {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Over,
         Self::Restarted,
         Self::Invalid,
@@ -37,6 +42,8 @@ impl Ending {
         Self::Unable,
         Self::Signal,
         Self::Order,
+        Self::Killed,
+        Self::KilledAndLeft,
     ];
 
     /// The exit code. Those from 128 on are a signal's, which killed the process.
@@ -50,10 +57,27 @@ impl Ending {
             Self::Unable => 6,
             Self::Signal => 10,
             Self::Order => 11,
+            Self::Killed => 12,
+            Self::KilledAndLeft => 13,
         }
     }
 
-    /// What an exit code of an agent says; `None` for one that no agent ends with, 137 above all: it was killed.
+    /// Whether the agent did not come to its end by itself: in a pod of its own it is started again, and goes on.
+    pub fn is_by_death(self) -> bool {
+        matches!(self, Self::Killed | Self::KilledAndLeft)
+    }
+
+    /// The exit code of the guardian whose agent ended so.
+    pub(super) fn code_of_guardian(agent: ChildEnd) -> i32 {
+        match Self::of_code(agent.status) {
+            Some(_) => agent.status,
+            None if agent.is_put_back => Self::Killed.code().into(),
+            None => Self::KilledAndLeft.code().into(),
+        }
+    }
+
+    /// What an exit code of an agent says; `None` for one that no agent ends with, 137 above all: it was killed with its
+    /// guardian.
     pub fn of_code(code: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|ending| i32::from(ending.code()) == code)
     }
@@ -70,6 +94,8 @@ impl fmt::Display for Ending {
             Self::Unable => "it could not work",
             Self::Signal => "it was told to end by a signal",
             Self::Order => "it was told to end",
+            Self::Killed => "it was killed, and its guardian has taken everything back",
+            Self::KilledAndLeft => "it was killed, and its guardian could not take everything back",
         })
     }
 }

@@ -9,6 +9,7 @@ use chaos_core::units::{duration, secs};
 use chaos_core::{Chaos, Error, Result};
 
 use super::control::{Answer, Order, tell};
+use super::ending::Ending;
 use super::spec::Token;
 use super::work;
 use crate::node::{self, Node};
@@ -43,7 +44,7 @@ pub fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        [] | ["run"] => work::main(node::run_as_init_with(Ok)),
+        [] | ["run"] => work::main(node::run_as_init_ending(Ok, Ending::code_of_guardian)),
         // A process that an engine or the guardian has started, which does not come back from here.
         [.., last] if last.starts_with("--chaos-") => work::main(node::run_as_init_with(Ok)),
         #[cfg(feature = "agents")]

@@ -126,7 +126,6 @@ impl Sweep {
         #[cfg(all(feature = "agents", target_os = "linux"))]
         rights.extend([
             Right::new("delete", Kind::POD, namespace),
-            Right::new("get", Kind::POD, namespace).on("log"),
             Right::new("patch", Kind::POD, namespace).on("ephemeralcontainers"),
         ]);
         rights

@@ -43,5 +43,5 @@ mod sys;
 pub use cgroup::Cgroup;
 pub use handle::Node;
 pub use namespace::Namespace;
-pub use program::{run_as_init_with, run_if_asked, run_if_asked_with};
+pub use program::{run_as_init_ending, run_as_init_with, run_if_asked, run_if_asked_with};
 pub use sweep::MarksSwept;

@@ -1,5 +1,6 @@
 //! The line in `main`: this program as its own guardian and its own stressor.
 
+use chaos_core::guardian::ChildEnd;
 use chaos_core::{Chaos, Guardian, Result, Undos, guardian};
 
 use super::Node;
@@ -42,6 +43,16 @@ pub fn run_if_asked_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Gu
 pub fn run_as_init_with(more: impl FnOnce(Undos) -> Result<Undos> + Send) -> Guardian {
     at_work_if_asked();
     guardian::run_as_init(|| undos(more))
+}
+
+/// [`run_as_init_with`] for a program whose end says more: `code` makes the exit code of the guardian's process, of how its child
+/// ended ([`guardian::run_as_init_ending`]).
+pub fn run_as_init_ending(
+    more: impl FnOnce(Undos) -> Result<Undos> + Send,
+    code: impl FnOnce(ChildEnd) -> i32 + Send,
+) -> Guardian {
+    at_work_if_asked();
+    guardian::run_as_init_ending(|| undos(more), code)
 }
 
 /// Never returns in a process that an engine has started to work for it.

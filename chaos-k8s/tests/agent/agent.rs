@@ -187,9 +187,9 @@ impl Agent {
         fs::read_to_string(self.last_words.path()).unwrap()
     }
 
-    /// Waits for the end of one that was killed, which says nothing more.
+    /// Waits for the end of one that was killed, which says nothing more; its guardian has taken all back.
     pub(crate) fn was_killed(&mut self) {
-        assert_eq!(self.code(), 128 + 9, "{}", self.said());
+        assert_eq!(self.code(), i32::from(Ending::Killed.code()), "{}", self.said());
         assert!(self.log().reader.end().is_none());
         assert!(self.last_words().contains("killed"), "{}", self.last_words());
     }

@@ -55,18 +55,25 @@ fn line(number: u32, said: &str) -> String {
     )
 }
 
-/// Looks after the guardian pods of this server, for ever.
+/// Looks after the guardian pods of this server, for ever: each Job has one.
 async fn kubelet(api: FakeApi, does: Kubelet) {
-    loop {
+    for number in 0.. {
         pass(secs(1)).await;
-        for pod in api.state() {
-            let name = pod["metadata"]["name"].as_str().unwrap_or_default();
-            let is_new = pod["kind"] == "Pod"
-                && name.starts_with("chaos-guardian-")
-                && pod["status"]["phase"] == "Pending";
-            if !is_new {
+        for job in api.state() {
+            let job_name = job["metadata"]["name"].as_str().unwrap_or_default();
+            if job["kind"] != "Job" || pod_of(&api, job_name).is_some() {
                 continue;
             }
+            let name = &format!("{job_name}-{number}");
+            let mut pod = job["spec"]["template"].clone();
+            pod["apiVersion"] = json!("v1");
+            pod["kind"] = json!("Pod");
+            pod["metadata"]["name"] = json!(name);
+            pod["metadata"]["namespace"] = json!("chaos");
+            pod["metadata"]["ownerReferences"] = json!([{
+                "apiVersion": "batch/v1", "kind": "Job", "name": job_name, "uid": job["metadata"]["uid"], "controller": true,
+            }]);
+            api.put(pod);
             let state = match does {
                 Kubelet::CannotPull => {
                     json!({"waiting": {"reason": "ErrImagePull", "message": "no such image"}})
@@ -87,6 +94,12 @@ async fn kubelet(api: FakeApi, does: Kubelet) {
             });
         }
     }
+}
+
+fn pod_of(api: &FakeApi, job: &str) -> Option<String> {
+    let owned = |object: &Value| object["metadata"]["ownerReferences"][0]["name"] == job;
+    let pod = api.state().into_iter().find(|object| object["kind"] == "Pod" && owned(object))?;
+    Some(pod["metadata"]["name"].as_str().unwrap().to_owned())
 }
 
 fn agents(cluster: &Cluster) -> Agents {
@@ -125,7 +138,9 @@ fn armed_first() {
             "create roles",
             "create serviceaccounts",
             "create rolebindings",
+            // Tried, and not made.
             "create pods",
+            "create jobs",
         ];
         assert_eq!(before[..2], ["create clusterroles", "create roles"]);
         assert_eq!(before[2..], made);
@@ -241,17 +256,32 @@ fn planned() {
 fn lost() {
     paused(async {
         let api = shop(1);
-        let cluster = cluster(&api, Kubelet::Arms(1));
+        let mends = tokio::spawn(kubelet(api.clone(), Kubelet::Arms(1)));
+        let cluster = api.cluster();
         let injection = cordon(&cluster).await.unwrap();
-        let pod =
-            api.state().into_iter().find(|object| object["spec"]["serviceAccountName"].is_string()).unwrap();
-        api.remove("pods", "chaos", pod["metadata"]["name"].as_str().unwrap());
+        let detail = async || {
+            let (_, seen) = injection.observe().await.remove(0);
+            let seen = seen.unwrap();
+            assert!(seen.is_in_force(), "{}", seen.detail());
+            seen.detail().to_owned()
+        };
+        assert!(!detail().await.contains("guardian"), "{}", detail().await);
+        mends.abort();
+        let job = api.state().into_iter().find(|object| object["kind"] == "Job").unwrap();
+        let job = job["metadata"]["name"].as_str().unwrap();
+        api.remove("pods", "chaos", &pod_of(&api, job).unwrap());
         pass(secs(30)).await;
-        let (_, seen) = injection.observe().await.remove(0);
-        let seen = seen.unwrap();
-        assert!(seen.is_in_force() && seen.detail().contains("its pod is gone"), "{}", seen.detail());
+        assert!(detail().await.contains("its pod is gone"), "{}", detail().await);
+        // The one that is made in its place is heard.
+        let mends = tokio::spawn(kubelet(api.clone(), Kubelet::Arms(1)));
+        pass(secs(5)).await;
+        assert!(!detail().await.contains("gone"), "{}", detail().await);
+        mends.abort();
         injection.revert().await.unwrap();
         assert_eq!(api.get("nodes", "", "n1").unwrap()["spec"]["unschedulable"], Value::Null);
+        api.forget_calls();
+        pass(secs(60)).await;
+        assert_eq!(api.calls(), [], "it is dismissed, and nobody listens to it any more");
     });
 }
 
@@ -271,7 +301,7 @@ fn contract() {
             api.state()
         };
         conformance(guarded, target, world).await.assert_passed();
-        assert!(writes(&api).contains(&"create pods".to_owned()));
+        assert!(writes(&api).contains(&"create jobs".to_owned()));
     }
     paused(async {
         let node = async |cluster: &Cluster| cluster.nodes().named("n1").select().await;
@@ -300,7 +330,7 @@ fn several() {
                 .on(cluster.nodes().label("zone", "a").unwrap(), Mode::ALL)
         };
         let injection = begin(&cluster, both()).await.unwrap();
-        let made = |api: &FakeApi| writes(api).iter().filter(|write| *write == "create pods").count();
+        let made = |api: &FakeApi| writes(api).iter().filter(|write| *write == "create jobs").count();
         assert_eq!(made(&api), 1);
         let role = api.state().into_iter().find(|object| object["kind"] == "ClusterRole").unwrap();
         assert_eq!(role["rules"][0]["resourceNames"], json!(["n1", "n2"]));

@@ -35,7 +35,7 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    if guardian::is_controller() {
+    if guardian::controller::is_controller() {
         return std::process::ExitCode::SUCCESS;
     }
     support::run(&[

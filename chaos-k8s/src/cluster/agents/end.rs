@@ -85,12 +85,12 @@ impl AgentEnd {
             Some(RawContainerStatus { state: RawState { terminated: Some(how), .. }, .. }) => {
                 let is_last = matches!(self.place, Place::Container { .. })
                     || matches!(pod.status.phase.as_str(), "Succeeded" | "Failed")
-                    || Ending::of_code(how.exit_code).is_some();
+                    || by_itself(how).is_some();
                 if is_last { Seen::Ended(how) } else { Seen::Restarts }
             }
             Some(status) if status.state.running.is_some() => Seen::Runs,
             Some(RawContainerStatus { last_state: RawState { terminated: Some(how), .. }, .. }) => {
-                match Ending::of_code(how.exit_code) {
+                match by_itself(how) {
                     None => Seen::Restarts,
                     Some(Ending::Left) => Seen::Ended(how),
                     // It has taken back what it did, and waits to be started once more.
@@ -119,10 +119,10 @@ impl AgentEnd {
             let state = match (&self.place, self.seen(&pod)) {
                 (_, Seen::Gone) => return Ok(()),
                 (Place::Container { .. }, Seen::Ended(how)) => {
-                    return self.verdict(cluster, &pod, &object, how).await;
+                    return self.verdict(&pod, how);
                 }
                 (Place::Pod { .. }, Seen::Ended(how)) => {
-                    self.verdict(cluster, &pod, &object, how).await?;
+                    self.verdict(&pod, how)?;
                     // It has nothing to take back any more, so nobody needs to wait for it.
                     delete(cluster, &object, 0).await?;
                     "ended, and its pod is still there".to_owned()
@@ -172,31 +172,17 @@ impl AgentEnd {
         }
     }
 
-    /// Whether it has left nothing: by its own last words, by what it was told to do, or by its guardian's last words.
-    async fn verdict(
-        &self,
-        cluster: &Cluster,
-        pod: &RawPod,
-        object: &ObjectRef,
-        how: &RawTerminated,
-    ) -> Result<()> {
-        let said = verdict(how);
-        if said.is_ok() || Ending::of_code(how.exit_code).is_some() {
+    /// Whether it has left nothing: by its exit code, or by what it was told to do.
+    fn verdict(&self, pod: &RawPod, how: &RawTerminated) -> Result<()> {
+        let status = pod.container(self.place.container());
+        let said = verdict(how, status.is_some_and(|status| status.restart_count > 0));
+        if said.is_ok() || by_itself(how).is_some() {
             return said;
         }
         let spec = pod.agent_spec(self.place.container());
-        if spec.is_some_and(|spec| spec.faults.values().all(FaultData::ends_with_its_agent)) {
-            return Ok(());
-        }
-        let request = Request::end_of_log(object, self.place.container());
-        let Ok(mut lines) = cluster.api().lines(request).await else { return said };
-        let mut last = None;
-        while let Ok(Some(line)) = cluster.api().clock().timeout(secs(5), lines.next()).await {
-            if line.contains(" guardian ") && line.contains(": swept run ") {
-                last = Some(line);
-            }
-        }
-        if last.is_some_and(|line| line.contains(": clean: ")) { Ok(()) } else { said }
+        let is_the_kernel_s =
+            spec.is_some_and(|spec| spec.faults.values().all(FaultData::ends_with_its_agent));
+        if is_the_kernel_s { Ok(()) } else { said }
     }
 
     fn object(&self, pod: &RawPod) -> ObjectRef {
@@ -266,18 +252,27 @@ pub(super) fn waits_for(status: &RawContainerStatus) -> String {
     )
 }
 
-/// Whether an agent that has ended has left nothing.
-fn verdict(how: &RawTerminated) -> Result<()> {
+/// Why it ended, where it came to its end by itself.
+fn by_itself(how: &RawTerminated) -> Option<Ending> {
+    Ending::of_code(how.exit_code).filter(|why| !why.is_by_death())
+}
+
+/// Whether an agent that has ended has left nothing. What a start before the last one left, the guardian of the last one may not
+/// know.
+fn verdict(how: &RawTerminated, was_restarted: bool) -> Result<()> {
     let said: Option<End> = serde_json::from_str(&how.message).ok();
     match Ending::of_code(how.exit_code) {
         Some(Ending::Left) => {
             let left = said.map_or_else(String::new, |end| end.left.join("; "));
             Err(Error::failed(format!("it could not take back: {left}")))
         }
-        Some(_) => Ok(()),
-        None => Err(Error::failed(format!(
-            "it was killed (exit code {}, {}): what the kernel does not take back by itself may be left on its node",
-            how.exit_code, how.reason
+        Some(Ending::Killed) if !was_restarted => Ok(()),
+        Some(why) if !why.is_by_death() => Ok(()),
+        why => Err(Error::failed(format!(
+            "{} (exit code {}, {}): what the kernel does not take back by itself may be left on its node",
+            why.map_or_else(|| "it was killed with its guardian".to_owned(), |why| why.to_string()),
+            how.exit_code,
+            how.reason
         ))),
     }
 }
@@ -292,11 +287,15 @@ mod tests {
 
     #[test]
     fn what_was_left_or_may_be_is_said() {
-        for code in [0, 3, 4, 6, 10, 11] {
-            verdict(&ended(code, "")).unwrap();
+        for code in [0, 3, 4, 6, 10, 11, 12] {
+            verdict(&ended(code, ""), false).unwrap();
         }
-        let left = verdict(&ended(5, r#"{"why":"left","code":5,"left":["net:[1]: busy"]}"#)).unwrap_err();
+        let left =
+            verdict(&ended(5, r#"{"why":"left","code":5,"left":["net:[1]: busy"]}"#), false).unwrap_err();
         assert!(left.to_string().contains("net:[1]: busy"), "{left}");
-        assert!(verdict(&ended(137, "")).unwrap_err().to_string().contains("137"));
+        for (code, was_restarted) in [(13, false), (101, false), (137, false), (12, true)] {
+            let left = verdict(&ended(code, ""), was_restarted).unwrap_err();
+            assert!(left.to_string().contains(&code.to_string()), "{left}");
+        }
     }
 }

@@ -69,6 +69,7 @@ pub(super) struct RawContainerStatus {
     pub(super) name: String,
     #[serde(rename = "containerID")]
     container_id: String,
+    pub(super) restart_count: u32,
     pub(super) state: RawState,
     pub(super) last_state: RawState,
 }

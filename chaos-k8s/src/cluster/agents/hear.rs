@@ -1,4 +1,4 @@
-//! [`hear`]: listens to an agent until it has ended: its container's state, and the lines of its log.
+//! [`hear`]: listens to an agent or a guardian until it has ended: its container's state, and the lines of its log.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,31 +7,22 @@ use chaos_core::units::ms;
 use chaos_core::{Error, Result};
 use tokio::sync::watch;
 
-use super::end::waits_for;
-use super::facts::{RawPod, RawTerminated};
-use super::place::Place;
-use crate::agent::status::{Beat, Ending, Heard as News, ItemState, Reader, Said};
+use super::speaker::{Speaker, State};
+use crate::agent::status::{Beat, Heard as News, ItemState, Reader, Said};
 use crate::cluster::Cluster;
-use crate::cluster::api::Request;
+use crate::cluster::api::{ObjectRef, Request};
 
 /// How often the state of a container is read that has no log yet.
 const LOOK_EVERY: Duration = ms(300);
+/// The same of one that had a log, and is to be started again.
+const AGAIN: Duration = Duration::from_secs(1);
 /// How long nothing may come out of a log before its stream is opened anew.
 const SILENT: Duration = Duration::from_secs(10);
 /// How long without a word it is said of an agent that it is not heard: some of its heartbeats.
 const UNHEARD: Duration = Duration::from_secs(7);
 
-/// Why a container that waits will go on to wait.
-const HOPELESS: [&str; 8] = [
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "CreateContainerConfigError",
-    "CreateContainerError",
-    "RunContainerError",
-    "ImageInspectError",
-];
+/// The state of one that was just heard.
+const RUNS: &str = "it runs";
 
 /// What was heard of an agent.
 #[derive(Debug, Clone, Default)]
@@ -99,91 +90,72 @@ impl Heard {
         }
     }
 
+    /// What is wrong with one that was heard, if something is.
+    pub(super) fn trouble(&self, now: Instant) -> Option<String> {
+        match self.over() {
+            Some(why) => Some(why.to_owned()),
+            None if self.state == RUNS => self.silence(now),
+            None => Some(self.state.clone()),
+        }
+    }
+
     pub(super) fn left(&self, now: Instant) -> Option<Duration> {
         let (beat, then) = self.beat.as_ref()?;
         Some(Duration::from_millis(beat.left_ms).saturating_sub(now.saturating_duration_since(*then)))
     }
 }
 
-/// Listens until it is over with the agent.
-pub(super) async fn hear(cluster: Cluster, place: Place, to: watch::Sender<Heard>) {
+/// Listens until it is over with whom it listens to.
+pub(super) async fn hear(cluster: Cluster, speaker: Speaker, to: watch::Sender<Heard>) {
     let clock = cluster.api().clock().clone();
     let mut reader = Reader::default();
+    let mut speaks: Option<ObjectRef> = None;
     loop {
-        match look(&cluster, &place).await {
-            Ok(State::Over(why)) => {
-                // Its last lines come before that is said.
-                read_log(&cluster, &place, &mut reader, &to).await;
-                to.send_modify(|heard| heard.over = Some(why));
-                return;
+        let mut wait = LOOK_EVERY;
+        match speaker.find(&cluster).await {
+            Ok(found) => {
+                if let Some(pod) = found.as_ref().map(Speaker::object) {
+                    if speaks.as_ref().is_some_and(|before| *before != pod) {
+                        // Starts are told apart by their machine's clock, and this one may be another machine's.
+                        reader = Reader::default();
+                    }
+                    speaks = Some(pod);
+                }
+                let state = speaker.state_of(found.as_ref(), speaks.is_some());
+                if let (Some(pod), false) = (&speaks, matches!(state, State::Waits(_))) {
+                    // Its last lines come before it is said that it is over.
+                    read_log(&cluster, pod, speaker.container(), &mut reader, &to).await;
+                }
+                match state {
+                    State::Runs => {}
+                    State::Waits(what) => to.send_modify(|heard| heard.state = what),
+                    State::Ended(why) => {
+                        to.send_modify(|heard| heard.over = Some(why));
+                        wait = AGAIN;
+                    }
+                    State::Over(why) => {
+                        to.send_modify(|heard| heard.over = Some(why));
+                        return;
+                    }
+                }
             }
-            Ok(State::Runs) => read_log(&cluster, &place, &mut reader, &to).await,
-            Ok(State::Waits(what)) => to.send_modify(|heard| heard.state = what),
             Err(error) => to.send_modify(|heard| heard.state = error.chain()),
         }
-        clock.sleep(LOOK_EVERY).await;
-    }
-}
-
-enum State {
-    Waits(String),
-    Runs,
-    Over(String),
-}
-
-async fn look(cluster: &Cluster, place: &Place) -> Result<State> {
-    let Some(pod) = RawPod::read(cluster, &place.pod()).await? else {
-        return Ok(State::Over("its pod is gone".to_owned()));
-    };
-    Ok(state_of(&pod, place))
-}
-
-fn state_of(pod: &RawPod, place: &Place) -> State {
-    let is_its_own = matches!(place, Place::Pod { .. });
-    let phase = pod.status.phase.as_str();
-    if let (true, "Failed" | "Succeeded") = (is_its_own, phase) {
-        let words = [phase, &pod.status.reason, &pod.status.message];
-        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-        let how = pod.container(place.container()).and_then(|status| status.state.terminated.as_ref());
-        let how = how.map_or_else(String::new, |how| format!("; it ended with {}", how.exit_code));
-        return State::Over(format!("the agent's pod is over: {}{how}", words.join(", ")));
-    }
-    let Some(status) = pod.container(place.container()) else {
-        return State::Waits(format!("its pod is {phase}"));
-    };
-    if let Some(how) = &status.state.terminated {
-        return ended(how, is_its_own);
-    }
-    if let (Some(_), Some(how)) = (&status.state.waiting, &status.last_state.terminated) {
-        return ended(how, is_its_own);
-    }
-    match &status.state.waiting {
-        Some(waiting) if HOPELESS.contains(&waiting.reason.as_str()) => {
-            State::Over(format!("the agent cannot be started: {}", waits_for(status)))
-        }
-        Some(_) => State::Waits(waits_for(status)),
-        None => State::Runs,
-    }
-}
-
-/// One that was killed is started again by the kubelet, in a pod of its own, and goes on; one that has said why it ended would end
-/// so again.
-fn ended(how: &RawTerminated, is_its_own: bool) -> State {
-    let code = how.exit_code;
-    match Ending::of_code(code) {
-        Some(why) => State::Over(format!("the agent has ended: {why}")),
-        None if is_its_own => {
-            State::Waits(format!("the agent was killed ({code}, {}) and is started again", how.reason))
-        }
-        None => State::Over(format!("the agent was killed ({code}, {})", how.reason)),
+        clock.sleep(wait).await;
     }
 }
 
 /// Reads its log until the stream ends or is silent.
-async fn read_log(cluster: &Cluster, place: &Place, reader: &mut Reader, to: &watch::Sender<Heard>) {
+async fn read_log(
+    cluster: &Cluster,
+    pod: &ObjectRef,
+    container: &str,
+    reader: &mut Reader,
+    to: &watch::Sender<Heard>,
+) {
     let clock = cluster.api().clock().clone();
     // All of it each time: the reader knows what it has read.
-    let request = Request::follow_log(&place.pod(), place.container());
+    let request = Request::follow_log(pod, container);
     let Ok(mut lines) = cluster.api().lines(request).await else { return };
     while let Ok(Some(line)) = clock.timeout(SILENT, lines.next()).await {
         let now = Instant::now();
@@ -196,7 +168,9 @@ async fn read_log(cluster: &Cluster, place: &Place, reader: &mut Reader, to: &wa
                 heard.orders.insert(n, refused);
             }
             heard.last = Some(now);
-            heard.state = "it runs".to_owned();
+            heard.state = RUNS.to_owned();
+            // It was started again.
+            heard.over = None;
             heard.items = reader.items().into_iter().map(|(number, state)| (number, state.clone())).collect();
             if let Some(beat) = reader.beat() {
                 heard.beat = Some((beat, now));
@@ -228,34 +202,6 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_killed_is_waited_for_and_one_that_has_ended_is_not() {
-        let place = Place::of_pod("chaos", chaos_core::ledger::RunId::fresh(), "node1");
-        let pod = |state: serde_json::Value| -> RawPod {
-            let status = serde_json::json!({"name": place.container(), "state": state["now"], "lastState": state["last"]});
-            serde_json::from_value(
-                serde_json::json!({"status": {"phase": "Running", "containerStatuses": [status]}}),
-            )
-            .unwrap()
-        };
-        let ended = |code: i32| serde_json::json!({"terminated": {"exitCode": code, "reason": "Error"}});
-        let waits = || serde_json::json!({"waiting": {"reason": "CrashLoopBackOff"}});
-        for (code, is_over) in [(4, true), (6, true), (137, false)] {
-            for state in [
-                serde_json::json!({"now": ended(code), "last": {}}),
-                serde_json::json!({"now": waits(), "last": ended(code)}),
-            ] {
-                assert_eq!(
-                    matches!(state_of(&pod(state.clone()), &place), State::Over(_)),
-                    is_over,
-                    "{state}"
-                );
-            }
-        }
-        let first = serde_json::json!({"now": {"waiting": {"reason": "ContainerCreating"}}, "last": {}});
-        assert!(matches!(state_of(&pod(first), &place), State::Waits(_)));
-    }
-
-    #[test]
     fn silence_is_said() {
         let now = Instant::now();
         let mut heard = Heard::default();
@@ -263,6 +209,10 @@ mod tests {
         heard.last = Some(now);
         assert!(heard.silence(now + secs(3)).is_none());
         assert!(heard.silence(now + secs(8)).unwrap().contains("since 8 s"));
+        heard.state = RUNS.to_owned();
+        assert!(heard.trouble(now + secs(3)).is_none() && heard.trouble(now + secs(8)).is_some());
+        heard.state = "its pod is gone".to_owned();
+        assert_eq!(heard.trouble(now + secs(3)).unwrap(), "its pod is gone");
         heard.over = Some("evicted".to_owned());
         assert!(heard.silence(now + secs(8)).is_none(), "that it is over is known");
         heard.beat = Some((Beat { left_ms: 9000, in_force: 1 }, now));

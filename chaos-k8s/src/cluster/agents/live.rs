@@ -17,6 +17,7 @@ use super::hear::{Heard, hear};
 use super::manifest;
 use super::place::Place;
 use super::plan::request;
+use super::speaker::Speaker;
 use crate::agent::control::{Order, Orders};
 use crate::agent::status::ItemState;
 use crate::cluster::Cluster;
@@ -108,7 +109,8 @@ impl Live {
             this.begun
                 .get_or_init(|| async {
                     this.make().await.map_err(|error| error.chain())?;
-                    tokio::spawn(hear(this.cluster.clone(), this.end.place.clone(), this.heard.clone()));
+                    let speaker = Speaker::Agent(this.end.place.clone());
+                    tokio::spawn(hear(this.cluster.clone(), speaker, this.heard.clone()));
                     Ok(())
                 })
                 .await

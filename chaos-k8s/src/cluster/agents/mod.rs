@@ -96,6 +96,7 @@ mod place;
 mod plan;
 mod power;
 mod settings;
+mod speaker;
 
 pub use delivery::Delivery;
 pub use end::AgentEnd;

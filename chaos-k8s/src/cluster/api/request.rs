@@ -170,12 +170,6 @@ impl Request {
         request.query("container", container).query("follow", "true")
     }
 
-    /// The last lines of the log of a container.
-    pub(crate) fn end_of_log(pod: &ObjectRef, container: &str) -> Self {
-        let request = Self::to_object("get", Method::GET, pod).subresource("log");
-        request.query("container", container).query("tailLines", "50")
-    }
-
     /// The object with this name, whatever its UID: for names that are given once and never again.
     pub(crate) fn delete_named(kind: Kind, namespace: Option<&str>, name: &str) -> Self {
         let body = serde_json::json!({

@@ -124,14 +124,19 @@ impl FakeApi {
     /// Does what the garbage collector does: takes away what belongs to something that is gone.
     pub fn collect_garbage(&self) {
         let mut world = self.world();
-        let uids: Vec<Value> =
-            world.store.all().map(|stored| stored.value["metadata"]["uid"].clone()).collect();
-        world.store.retain(|object| {
-            let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
-            owners.is_none_or(|owners| {
-                owners.is_empty() || owners.iter().any(|owner| uids.contains(&owner["uid"]))
-            })
-        });
+        loop {
+            let uids: Vec<Value> =
+                world.store.all().map(|stored| stored.value["metadata"]["uid"].clone()).collect();
+            world.store.retain(|object| {
+                let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+                owners.is_none_or(|owners| {
+                    owners.is_empty() || owners.iter().any(|owner| uids.contains(&owner["uid"]))
+                })
+            });
+            if world.store.all().count() == uids.len() {
+                return;
+            }
+        }
     }
 
     /// Everything that is kept, version numbers left out: to compare before and after.

@@ -1,16 +1,14 @@
 //! [`Duty`]: what a guardian pod is given, as data.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chaos_core::ledger::RunId;
-use chaos_core::units::duration;
 use chaos_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::entrusted::Entrusted;
 use super::grant::Grants;
+use crate::cluster::mark::Deadline;
 
 /// What a guardian pod is given.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,9 +20,8 @@ pub(super) struct Duty {
     pub(super) guardian: RunId,
     /// Where its pod is.
     pub(super) namespace: String,
-    /// How long the faults last, from their inject on.
-    #[serde(with = "duration")]
-    pub(super) lasting: Duration,
+    /// What is not in force by then is not to come any more.
+    pub(super) by: Deadline,
     /// How many seconds the API server's clock is ahead of the one that writes deadlines.
     pub(super) server_ahead: i64,
     pub(super) undos: Vec<Task>,

@@ -1,7 +1,7 @@
 //! [`Guarded`]: a fault through the API, with a guardian pod.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::secs;
@@ -16,7 +16,11 @@ use crate::cluster::Cluster;
 use crate::cluster::agents::Agents;
 use crate::cluster::agents::live::STARTS_WITHIN;
 use crate::cluster::api::Kind;
+use crate::cluster::mark::Deadline;
 use crate::cluster::rights::{Needs, Place, Right, Rights};
+
+/// How much later than its time a fault may come into force: an inject waits for others.
+const LATE: Duration = secs(120);
 
 impl Agents {
     /// The fault, with a guardian pod that takes it back at its deadline when nobody else does any more; see the
@@ -53,7 +57,7 @@ where
         *planned.get_or_insert_with(RunId::fresh)
     }
 
-    fn made(&self, guardian: RunId, lasting: std::time::Duration, undos: Vec<Task>) -> Made {
+    fn made(&self, guardian: RunId, lasting: Duration, undos: Vec<Task>) -> Made {
         let cluster = self.agents.cluster();
         let nodes = undos.iter().map(|task| &task.undo.marked().object);
         let not_on = nodes.filter(|object| object.kind == Kind::NODE).map(|node| node.name.clone()).collect();
@@ -63,11 +67,12 @@ where
             fault: self.fault.describe(),
             not_on,
             at_most: cluster.longest(),
+            lasting,
             duty: Duty {
                 version: Duty::VERSION.to_owned(),
                 guardian,
                 namespace: self.agents.namespace().to_owned(),
-                lasting,
+                by: Deadline::after(STARTS_WITHIN + lasting + LATE),
                 server_ahead: cluster.api().server_ahead(),
                 undos,
             },
@@ -87,8 +92,11 @@ fn needs_of_guardian(home: &str, place: &Place<'_>) -> Rights {
     let home = Some(home);
     let mut rights = Rights::from_iter([
         Right::new("create", Kind::SERVICE_ACCOUNT, home),
+        Right::new("create", Kind::JOB, home),
+        // To ask what the server has against its pod: who may create Jobs can create pods as well.
         Right::new("create", Kind::POD, home),
-        Right::new("get", Kind::POD, home),
+        // Its Job gives each pod another name.
+        Right::new("list", Kind::POD, home),
         Right::new("get", Kind::POD, home).on("log"),
     ]);
     let of_targets = match (place.kind().namespaced, place.namespace()) {
@@ -131,7 +139,7 @@ where
         self.fault.via(target)
     }
 
-    fn takes_at_most(&self) -> std::time::Duration {
+    fn takes_at_most(&self) -> Duration {
         self.fault.takes_at_most() + STARTS_WITHIN + secs(40)
     }
 

@@ -1,13 +1,14 @@
 //! [`Live`]: a guardian pod as the process sees it that made it.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use chaos_core::ledger::RunId;
 use chaos_core::units::duration::brief;
 use chaos_core::{Error, Result};
 use tokio::sync::{OnceCell, watch};
+use tokio::task::AbortHandle;
 
 use super::super::hear::{Heard, hear};
 use super::super::live::STARTS_WITHIN;
@@ -24,6 +25,7 @@ pub(super) struct Live {
     ends: Instant,
     armed: OnceCell<Result<(), String>>,
     heard: watch::Sender<Heard>,
+    hearing: OnceLock<AbortHandle>,
     watched: Mutex<Watched>,
     dismissed: tokio::sync::Mutex<bool>,
 }
@@ -46,6 +48,7 @@ impl Live {
             made,
             armed: OnceCell::new(),
             heard: watch::Sender::new(Heard::default()),
+            hearing: OnceLock::new(),
             watched: Mutex::default(),
             dismissed: tokio::sync::Mutex::new(false),
         }
@@ -83,7 +86,8 @@ impl Live {
     async fn arm(&self) -> Result<(), String> {
         let armed = match self.made.make(&self.cluster).await {
             Ok(()) => {
-                tokio::spawn(hear(self.cluster.clone(), self.made.place(), self.heard.clone()));
+                let hearing = hear(self.cluster.clone(), self.made.speaker(), self.heard.clone());
+                let _ = self.hearing.set(tokio::spawn(hearing).abort_handle());
                 self.is_armed().await
             }
             Err(error) => Err(error),
@@ -142,6 +146,9 @@ impl Live {
         let mut dismissed = self.dismissed.lock().await;
         if !*dismissed {
             self.made.take_away(&self.cluster).await.map_err(|error| error.context(&self.made))?;
+            if let Some(hearing) = self.hearing.get() {
+                hearing.abort();
+            }
             *dismissed = true;
         }
         Ok(())
@@ -161,8 +168,7 @@ impl Live {
 
     /// What is to be said of it: nothing, as long as it is heard.
     pub(super) fn trouble(&self) -> Option<String> {
-        let heard = self.heard.borrow();
-        let why = heard.over().map(str::to_owned).or_else(|| heard.silence(Instant::now()));
+        let why = self.heard.borrow().trouble(Instant::now());
         why.map(|why| format!("{}: {why}", self.made))
     }
 }

@@ -9,7 +9,7 @@ use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 use serde_json::Value;
 
-use super::super::place::Place;
+use super::super::speaker::Speaker;
 use super::duty::{Duty, name_of};
 use super::grant::role_kind;
 use super::manifest::{Manifest, Owner};
@@ -30,16 +30,14 @@ pub(super) struct Made {
     pub(super) not_on: BTreeSet<String>,
     /// The longest that the faults may be extended to.
     pub(super) at_most: Duration,
+    /// How long they last, from their inject on.
+    pub(super) lasting: Duration,
     pub(super) duty: Duty,
 }
 
 impl Made {
-    pub(super) fn place(&self) -> Place {
-        Place::Pod {
-            namespace: self.duty.namespace.clone(),
-            name: name_of(self.duty.guardian),
-            node: String::new(),
-        }
+    pub(super) fn speaker(&self) -> Speaker {
+        Speaker::Guardian { namespace: self.duty.namespace.clone(), name: name_of(self.duty.guardian) }
     }
 
     pub(super) fn tasks(&self) -> u32 {
@@ -49,7 +47,7 @@ impl Made {
 
     /// Up to how long after it was made a fault may last.
     pub(super) fn serves(&self) -> Duration {
-        self.at_most.max(self.duty.lasting)
+        self.at_most.max(self.lasting)
     }
 
     fn manifest(&self) -> Manifest<'_> {
@@ -86,7 +84,7 @@ impl Made {
         Ok(())
     }
 
-    /// Makes it all, the pod last.
+    /// Makes it all, the Job last.
     pub(super) async fn make(&self, cluster: &Cluster) -> Result<()> {
         // What does not fit is refused before anything is made.
         self.duty.encode()?;
@@ -110,7 +108,11 @@ impl Made {
             }
         }
         let Some(owner) = owner_at_home else { unreachable!("one role is in the guardian's own namespace") };
-        create(cluster, Kind::POD, home, &manifest.pod(&owner)?).await.map(drop)
+        // What the server has against such a pod it would say to its Job alone.
+        let pod: Result<Value, _> =
+            cluster.api().send(Request::create(Kind::POD, home, &manifest.pod(&owner)?).dry_run()).await;
+        pod?;
+        create(cluster, Kind::JOB, home, &manifest.job(&owner)?).await.map(drop)
     }
 
     pub(super) async fn take_away(&self, cluster: &Cluster) -> Result<()> {
@@ -120,7 +122,7 @@ impl Made {
 
 impl Duty {
     /// Deletes the roles; what belongs to them goes with them. The one of the guardian's own namespace is the last: with
-    /// it go its pod and its account.
+    /// it go its Job with the pod, and its account.
     pub(super) async fn take_away(&self, cluster: &Cluster) -> Result<()> {
         let name = name_of(self.guardian);
         let grants = self.grants().by_namespace;

@@ -9,15 +9,19 @@ use chaos_core::ledger::RunId;
 use serde_json::{Value, json};
 
 use super::super::manifest::{CONTAINER, security};
+use super::super::speaker::INSTANCE;
 use super::duty::{Duty, name_of};
 use super::grant::{role_kind, rules};
 use crate::agent::rights::Rights as AgentRights;
 use crate::cluster::api::Kind;
-use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Fields, Held, RUN, UNDER_FAULT};
+use crate::cluster::mark::{AGENT, Claim, Deadline, FAULTS, Field, Fields, Held, RUN, UNDER_FAULT};
 
 /// How long its kubelet waits for one that is told to end: it has nothing to take back then.
 const GRACE_SECONDS: u32 = 5;
 const RBAC: &str = "rbac.authorization.k8s.io";
+const NO_EXECUTE: &str = "NoExecute";
+/// What a node has that its control plane does not hear of.
+const LOST: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
 /// What all that is made for one guardian says of it.
 #[derive(Debug)]
@@ -60,7 +64,7 @@ impl Manifest<'_> {
         };
         let mut meta = json!({
             "name": self.name(),
-            "labels": {AGENT: "true", RUN: self.run.to_string(), "app.kubernetes.io/name": "chaos-guardian"},
+            "labels": {AGENT: "true", RUN: self.run.to_string(), "app.kubernetes.io/name": "chaos-guardian", INSTANCE: self.name()},
             "annotations": {FAULTS: json!(Held::only(claim)).to_string()},
         });
         if let Some(namespace) = namespace {
@@ -105,8 +109,52 @@ impl Manifest<'_> {
         binding
     }
 
+    /// Makes its pod, and makes it anew where it is deleted, evicted or lost with its node.
+    pub(super) fn job(&self, owner: &Owner) -> Result<Value> {
+        let mut job = self.object(Kind::JOB, self.home(), Some(owner));
+        let meta =
+            json!({"labels": job["metadata"]["labels"], "annotations": job["metadata"]["annotations"]});
+        job["spec"] = json!({
+            "completions": 1,
+            "parallelism": 1,
+            // The time is what bounds it: each eviction and each start of its container counts as a failure.
+            "backoffLimit": i32::MAX,
+            "activeDeadlineSeconds": self.lifetime.as_secs(),
+            // Where its node is gone, nobody says of a pod that it has ended.
+            "podReplacementPolicy": "TerminatingOrFailed",
+            "template": {"metadata": meta, "spec": self.pod_spec()?},
+        });
+        Ok(job)
+    }
+
+    /// A pod as its Job makes it, under another name: to ask what the server has against it.
     pub(super) fn pod(&self, owner: &Owner) -> Result<Value> {
         let mut pod = self.object(Kind::POD, self.home(), Some(owner));
+        pod["spec"] = self.pod_spec()?;
+        Ok(pod)
+    }
+
+    /// Taints that are faults must neither take it away nor keep a new one from every node; a node that is lost must.
+    fn tolerations(&self) -> Vec<Value> {
+        let mut tolerations = vec![json!({"operator": "Exists", "effect": "NoSchedule"})];
+        let wants = self.duty.undos.iter().flat_map(|task| task.undo.marked().claim.wants.keys());
+        let evicting: BTreeSet<&str> = wants
+            .filter_map(|field| match field {
+                Field::Taint { effect, key } if effect == NO_EXECUTE => Some(key.as_str()),
+                _ => None,
+            })
+            .collect();
+        tolerations.extend(
+            evicting.iter().map(|key| json!({"key": key, "operator": "Exists", "effect": NO_EXECUTE})),
+        );
+        // These tolerate nothing, for no taint has that value. Without them the API server adds some that do, for five minutes.
+        tolerations.extend(LOST.map(
+            |key| json!({"key": key, "operator": "Equal", "value": "tolerated-never", "effect": NO_EXECUTE}),
+        ));
+        tolerations
+    }
+
+    fn pod_spec(&self) -> Result<Value> {
         let elsewhere: Vec<Value> = self
             .not_on
             .iter()
@@ -121,13 +169,12 @@ impl Manifest<'_> {
                 {"weight": 100, "preference": {"matchFields": elsewhere}},
             ]}});
         }
-        pod["spec"] = json!({
+        Ok(json!({
             "serviceAccountName": self.name(),
             "automountServiceAccountToken": true,
             "enableServiceLinks": false,
             "affinity": affinity,
-            // A taint that is one of the faults must not take it away.
-            "tolerations": [{"operator": "Exists"}],
+            "tolerations": self.tolerations(),
             "restartPolicy": "OnFailure",
             "activeDeadlineSeconds": self.lifetime.as_secs(),
             "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -140,7 +187,6 @@ impl Manifest<'_> {
                 "securityContext": security(&AgentRights::none()),
                 "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "128Mi"}},
             }],
-        });
-        Ok(pod)
+        }))
     }
 }

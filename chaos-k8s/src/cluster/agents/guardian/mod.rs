@@ -26,14 +26,20 @@
 //! # Flow
 //! ```text
 //! controller                           cluster
-//!   roles, account, bindings, pod -->  guardian pod: tries its rights, looks at the objects
+//!   roles, account, bindings, Job -->  guardian pod: tries its rights, looks at the objects
 //!   <-- "armed", a line of its log
 //!   the change, marked with its deadline
 //!   the revert                         looks at the marks; at the deadline of one that is still there: the same undo
 //!   takes the roles away          -->  the rest is theirs, and goes with them
 //! ```
-//! Roles and bindings, account and pod are called `chaos-guardian-RUN`. All but the roles belong to these (`ownerReferences`), so
-//! that Kubernetes' garbage collection takes them away behind the roles, whoever deletes those.
+//! Roles and bindings, account and Job are called `chaos-guardian-RUN`, which the label `app.kubernetes.io/instance` says of the pod as
+//! well. All but the roles belong to these (`ownerReferences`), so that Kubernetes' garbage collection takes them away behind the
+//! roles, whoever deletes those.
+//!
+//! The Job makes the pod, and another where that is gone. Each begins with the undos in its spec and the marks on the objects, and
+//! needs nothing of the one before: a mark that is there is kept to, and a fault that is not marked may still be on its way until a
+//! moment that stands in the spec. Two of them at a time, one on a node that is cut off, do what one does: each change is made
+//! under the version that was read.
 //!
 //! One for all targets of an injection, of which there may be some hundreds: 500 fit in any case. Nothing is changed before it is
 //! armed; where it cannot be had, the inject is refused with the reason.
@@ -54,8 +60,15 @@
 //!   [5 s](chaos_core::injection::MARGIN) after what the experiment was to last.
 //! - The API server: the guardian goes on to try, for 15 minutes after the last moment that the faults could be extended to.
 //! - The guardian's container: its kubelet starts it again, and it has everything it needs in its spec and on the objects.
-//! - Its pod (deleted, or its node is gone): a run that lives goes on without it, and says so when it is looked at. With the
-//!   controller dead as well, [`sweep`](crate::Cluster::sweep) is what is left.
+//! - Its pod, deleted or evicted: its Job makes another 10 s later, the next time 20 s, and so on up to 10 minutes (Kubernetes'
+//!   own pace).
+//! - Its node, cut off or without power: the same from when Kubernetes evicts the pods of a node that it takes for lost, by default
+//!   50 s later (`node-monitor-grace-period`). Where most nodes of a zone are lost it evicts nobody (`unhealthy-zone-threshold`): then
+//!   the guardian acts when its node is back.
+//!   A pod goes to nodes with any taint that keeps pods away, cordoned ones as well; one that evicts pods (`NoExecute`) evicts it too,
+//!   unless it is a fault of its own.
+//! - Its Job or its roles: a run that lives goes on without it, and says so when it is looked at. With the controller dead as well,
+//!   [`sweep`](crate::Cluster::sweep) is what is left.
 //!
 //! # What it leaves alone
 //! [`nodes::delete`](crate::cluster::nodes::delete) has no guardian pod: there is no object to hold a mark, and a right to

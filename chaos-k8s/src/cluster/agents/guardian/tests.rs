@@ -117,7 +117,7 @@ impl World {
             version: Duty::VERSION.to_owned(),
             guardian: RunId::fresh(),
             namespace: "chaos".to_owned(),
-            lasting: secs(60),
+            by: Deadline::after(secs(90)),
             server_ahead,
             undos: undos.collect(),
         })
@@ -240,6 +240,56 @@ fn what_others_have_changed_meanwhile_stays() {
     });
 }
 
+/// One that takes the place of another, long after that was armed.
+#[test]
+fn one_that_begins_late_is_right_whatever_has_become_of_the_faults_meanwhile() {
+    paused(async {
+        let mut world = World::new().await;
+        world.undos.truncate(3);
+        // One was taken back by its run, one is extended, and one never came.
+        world.releases[0].take(&world.controller, Some(secs(60))).await.unwrap();
+        world.releases[1].take(&world.controller, Some(secs(60))).await.unwrap();
+        world.releases[0].revert(&world.controller).await.unwrap();
+        world.releases[1].extend(&world.controller, Some(secs(3600))).await.unwrap();
+        let held = world.changed();
+        assert_eq!(held, [Value::Null, json!(0), json!("db-0")]);
+        let ten_minutes_later = world.duty(-600);
+        let guarding = kept(&world, ten_minutes_later);
+        let extended = async {
+            chaos_core::Clock::auto().sleep(secs(1200)).await;
+            assert_eq!(world.changed(), held);
+            // As its run would, had it not died.
+            world.releases[1].revert(&world.controller).await.unwrap();
+        };
+        let ((why, _, states), ()) = tokio::join!(guarding, extended);
+        assert_eq!((why, states.len()), (Ending::Over, 3));
+        assert!(states.iter().all(|state| matches!(state, ItemState::Reverted { .. })), "{states:?}");
+        assert_eq!(world.changed(), FOUND());
+    });
+}
+
+/// As long as it may still come, a fault that is not there is waited for.
+#[test]
+fn a_fault_that_may_still_come_is_taken_back_though_it_came_late() {
+    paused(async {
+        let mut world = World::new().await;
+        world.undos.truncate(1);
+        world.releases.truncate(1);
+        let before = world.api.writes().len();
+        let a_minute_later = world.duty(-60);
+        let late = async {
+            chaos_core::Clock::auto().sleep(secs(600)).await;
+            // Nothing was done about it so far.
+            assert_eq!(world.api.writes().len(), before);
+            world.releases[0].take(&world.controller, Some(secs(0))).await.unwrap();
+            assert_eq!(world.changed()[0], true);
+        };
+        let ((why, ..), ()) = tokio::join!(kept(&world, a_minute_later), late);
+        assert_eq!(why, Ending::Over);
+        assert_eq!(world.changed(), FOUND());
+    });
+}
+
 #[test]
 fn a_server_that_is_away_at_the_deadline_is_waited_for() {
     paused(async {
@@ -297,6 +347,7 @@ fn what_is_made_is_this() {
         let world = World::new().await;
         let mut duty = Arc::into_inner(world.duty(0)).unwrap();
         duty.guardian = "0000000000aa-00000000000000bb".parse().unwrap();
+        duty.by = Deadline::try_from("2026-01-31T11:00:00Z".to_owned()).unwrap();
         duty.undos.truncate(2);
         let manifest = Manifest {
             image: "registry.example.org/chaos-agent:0.1.0",
@@ -308,8 +359,12 @@ fn what_is_made_is_this() {
             duty: &duty,
         };
         let owner = Owner { kind: Kind::ROLE, uid: "u1".to_owned() };
-        let mut pod = manifest.pod(&owner).unwrap();
-        let given = pod["spec"]["containers"][0]["env"][0]["value"].take();
+        let pod = manifest.pod(&owner).unwrap();
+        let mut job = manifest.job(&owner).unwrap();
+        let template = &mut job["spec"]["template"];
+        assert_eq!(template["spec"], pod["spec"]);
+        assert_eq!(template["metadata"]["labels"], pod["metadata"]["labels"]);
+        let given = template["spec"]["containers"][0]["env"][0]["value"].take();
         let given = |name: &str| (name == Duty::VARIABLE).then(|| given.as_str().unwrap().to_owned());
         assert_eq!(Duty::read(given).unwrap(), duty);
         let mut made: Vec<Value> = manifest.roles().into_values().collect();
@@ -317,7 +372,7 @@ fn what_is_made_is_this() {
             manifest.account(&owner),
             manifest.binding(None, &owner),
             manifest.binding(Some("shop"), &owner),
-            pod,
+            job,
         ]);
         let text = serde_json::to_string_pretty(&made).unwrap();
         assert_eq!(text.trim(), include_str!("golden.json").trim(), "{text}");

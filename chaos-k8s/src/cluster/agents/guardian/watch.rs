@@ -22,8 +22,6 @@ const LOOK_EVERY: Duration = secs(5);
 const BOUND: Duration = secs(60);
 /// How long after a failure it is tried again.
 const AGAIN: Duration = secs(2);
-/// How much later than its time a fault may come into force that was not seen yet: an inject waits for others.
-const LATE: Duration = secs(120);
 /// How many reverts are under way at the same time.
 const AT_ONCE: usize = 32;
 
@@ -39,8 +37,6 @@ pub(super) struct Watch {
 struct Watched {
     /// The deadline that was last read from the object; none as long as the fault was not seen.
     until: Option<Deadline>,
-    /// By when it must be in force, or it is not to come any more.
-    by: Instant,
     looked: Instant,
     /// Not before then.
     after: Instant,
@@ -71,9 +67,8 @@ struct Asked {
 impl Watch {
     pub(super) fn new(cluster: Cluster, duty: Arc<Duty>, writer: Rc<Writer>) -> Self {
         let now = Instant::now();
-        let by = now + duty.lasting + LATE;
         let fresh =
-            |_: &Task| Watched { until: None, by, looked: now, after: now, is_busy: false, is_done: false };
+            |_: &Task| Watched { until: None, looked: now, after: now, is_busy: false, is_done: false };
         let watched = duty.undos.iter().map(fresh).collect();
         Self { cluster, duty, writer, watched }
     }
@@ -107,8 +102,13 @@ impl Watch {
     fn is_over(&self, watched: &Watched) -> bool {
         match watched.until {
             Some(until) => until.is_over_by(self.ahead(), GRACE),
-            None => watched.by <= Instant::now(),
+            None => self.is_late(),
         }
+    }
+
+    /// Whether a fault that was not seen is not to come any more.
+    fn is_late(&self) -> bool {
+        self.duty.by.is_over_by(self.ahead(), Duration::ZERO)
     }
 
     /// Whom to look at now: all that are over, and of the others the one whose last look was longest ago, if it was long ago.
@@ -127,7 +127,7 @@ impl Watch {
         let asked = Asked {
             ahead: self.ahead(),
             was_seen: self.watched[number].until.is_some(),
-            is_late: self.watched[number].by <= Instant::now(),
+            is_late: self.is_late(),
         };
         let watched = &mut self.watched[number];
         watched.is_busy = true;
@@ -165,7 +165,7 @@ impl Watch {
         let left =
             self.watched.iter().filter(|watched| !watched.is_done).map(|watched| match watched.until {
                 Some(until) => until.left_by(self.ahead()) + GRACE,
-                None => watched.by.saturating_duration_since(Instant::now()),
+                None => self.duty.by.left_by(self.ahead()),
             });
         let left = left.max().unwrap_or_default();
         let in_force = self.watched.iter().filter(|watched| watched.until.is_some() && !watched.is_done);
