@@ -62,7 +62,7 @@ where
             run: cluster.run(),
             fault: self.fault.describe(),
             not_on,
-            at_most: cluster.longest(),
+            at_most: cluster.at_most(),
             duty: Duty {
                 version: Duty::VERSION.to_owned(),
                 guardian,

@@ -9,6 +9,7 @@ use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 use serde_json::Value;
 
+use super::super::live::STARTS_WITHIN;
 use super::super::place::Place;
 use super::duty::{Duty, name_of};
 use super::grant::role_kind;
@@ -47,9 +48,9 @@ impl Made {
         u32::try_from(self.duty.undos.len()).unwrap_or(u32::MAX)
     }
 
-    /// Up to how long after it was made a fault may last.
+    /// Up to how long after it was planned a fault may last: it is injected only once this is armed.
     pub(super) fn serves(&self) -> Duration {
-        self.at_most.max(self.duty.lasting)
+        STARTS_WITHIN + self.at_most.max(self.duty.lasting)
     }
 
     fn manifest(&self) -> Manifest<'_> {
