@@ -1,9 +1,5 @@
 //! Guardian pods: what a fault changed through the API is put back from inside the cluster when its controller is killed.
 
-use std::io::{BufRead, BufReader};
-use std::pin::Pin;
-use std::process::{Child, Command, Stdio};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
@@ -17,8 +13,9 @@ use chaos_k8s::cluster::rights::Rights;
 use chaos_k8s::cluster::{WorkloadKind, nodes, pods, workloads};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower_service::Service;
 
+use crate::controller::Controller;
+use crate::gate::{Gate, behind};
 use crate::scene::script;
 use crate::scene::{AGENTS, Scene, agents_of, until};
 use crate::server::{Server, really, user};
@@ -43,8 +40,6 @@ pub(crate) const TESTS: &[Test] = &[
 const LASTING: Duration = secs(10);
 /// How long after that an effect may be felt: what issue and documentation promise.
 const AFTER: Duration = secs(15);
-/// Tells this program to be a controller, on what.
-const CONTROLLER: &str = "CHAOS_TEST_CONTROLLER";
 
 /// What one test changes: objects of its own, the node one without a machine.
 #[derive(Debug, Clone)]
@@ -158,9 +153,8 @@ async fn all_four(agents: &Agents, cluster: &Cluster, things: &Things) -> Result
     Ok([cordoned?, scaled?, left?, isolated?])
 }
 
-/// Another process of this program, as the controller of a test: what it does until it is killed.
-pub(crate) fn is_controller() -> bool {
-    let Ok(on) = std::env::var(CONTROLLER) else { return false };
+/// The controller of a test: puts all four in force, and waits to be killed.
+pub(crate) fn control(on: &str) {
     let (namespace, node) = on.split_once('/').unwrap();
     let things = Things { namespace: namespace.to_owned(), node: node.to_owned() };
     really(async {
@@ -171,44 +165,18 @@ pub(crate) fn is_controller() -> bool {
         Clock::real().sleep(secs(600)).await;
         drop(held);
     });
-    true
 }
 
-/// A controller that has put all four in force.
-struct Controller {
-    child: Child,
-    run: String,
-}
-
-impl Controller {
-    fn new(things: &Things) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a process to be killed")]
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(CONTROLLER, format!("{}/{}", things.namespace, things.node))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let run = lines.find_map(|line| line.unwrap().strip_prefix("in force: ").map(str::to_owned));
-        let Some(run) = run else { panic!("the controller ended with {}", child.wait().unwrap()) };
-        Self { child, run }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Such a controller, killed; its run.
+fn killed_controller(things: &Things) -> String {
+    let mut controller = Controller::new("guardian", &format!("{}/{}", things.namespace, things.node));
+    let run = controller.says("in force");
+    controller.kill();
+    run
 }
 
 /// What was made for guardians of this run and is still there.
-async fn left(server: &Server, run: &str) -> Vec<String> {
+pub(crate) async fn left(server: &Server, run: &str) -> Vec<String> {
     let selector = format!("labelSelector=chaos-sdk.dev%2Frun%3D{run}");
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let paths = [
@@ -245,7 +213,7 @@ async fn until_no_role_is_left(server: &Server, run: &str) -> Duration {
 
 /// Waits until nothing of them is left; how long that took. What belongs to the roles is for the garbage collector, which may
 /// have lost its API server a moment ago.
-async fn until_nothing_is_left(server: &Server, run: &str) -> Duration {
+pub(crate) async fn until_nothing_is_left(server: &Server, run: &str) -> Duration {
     let begun = Instant::now();
     until_no_role_is_left(server, run).await;
     until(|| async { left(server, run).await.is_empty() }).await;
@@ -265,14 +233,13 @@ fn killed() {
         let scene = Scene::new().await;
         let things = Things::new(&scene).await;
         assert_eq!(things.state(&scene.server).await, FOUND());
-        let mut controller = Controller::new(&things);
+        let run = killed_controller(&things);
         let since = Instant::now();
-        controller.kill();
         assert_eq!(things.state(&scene.server).await, CHANGED());
         until_it_is_back(&scene, &things, since).await;
         let back = since.elapsed();
         assert!(back > LASTING - secs(3), "too early: {back:?}");
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!(
             "controller killed: all four back {back:.1?} after they came into force, {LASTING:?} asked; guardian pods gone \
              {gone:.1?} later"
@@ -294,10 +261,9 @@ fn killed_too() {
     really(async {
         let scene = Scene::alone().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::new(&things);
+        let run = killed_controller(&things);
         let since = Instant::now();
-        controller.kill();
-        let pods = guardians(&scene.server, &controller.run).await;
+        let pods = guardians(&scene.server, &run).await;
         assert_eq!(pods.len(), 4, "{pods:?}");
         let on: std::collections::BTreeSet<&str> = pods.iter().map(|(_, node)| node.as_str()).collect();
         for node in on {
@@ -305,7 +271,7 @@ fn killed_too() {
         }
         until_it_is_back(&scene, &things, since).await;
         let back = since.elapsed();
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!(
             "controller and guardian pods' containers killed: back after {back:.1?}, gone {gone:.1?} later"
         );
@@ -323,9 +289,8 @@ fn api_is_away() {
     really(async {
         let scene = Scene::alone().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::new(&things);
+        let run = killed_controller(&things);
         let since = Instant::now();
-        controller.kill();
         script("component", &["kill", "kube-apiserver"]);
         Clock::real().sleep((LASTING + secs(8)).saturating_sub(since.elapsed())).await;
         script("component", &["start", "kube-apiserver"]);
@@ -336,7 +301,7 @@ fn api_is_away() {
             Clock::real().sleep(ms(100)).await;
         }
         println!("controller and API server killed: back {:.1?} after that is there again", again.elapsed());
-        until_no_role_is_left(&scene.server, &controller.run).await;
+        until_no_role_is_left(&scene.server, &run).await;
         things.over(scene).await;
     });
 }
@@ -401,19 +366,18 @@ fn swept() {
     really(async {
         let scene = Scene::new().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::new(&things);
-        controller.kill();
-        for (name, _) in guardians(&scene.server, &controller.run).await {
+        let run = killed_controller(&things);
+        for (name, _) in guardians(&scene.server, &run).await {
             let path = format!("/api/v1/namespaces/{AGENTS}/pods/{name}");
             scene.server.delete(&path, &json!({"gracePeriodSeconds": 0})).await;
         }
         // Nobody is left who would.
         Clock::real().sleep(LASTING + secs(10)).await;
         assert_eq!(things.state(&scene.server).await, CHANGED());
-        let swept = scene.cluster.sweep().of_run(controller.run.parse().unwrap()).await.unwrap();
+        let swept = scene.cluster.sweep().of_run(run.parse().unwrap()).await.unwrap();
         assert!(swept.is_clean() && swept.ended.len() >= 4 + 4, "{swept}");
         assert_eq!(things.state(&scene.server).await, FOUND());
-        until_nothing_is_left(&scene.server, &controller.run).await;
+        until_nothing_is_left(&scene.server, &run).await;
         things.over(scene).await;
     });
 }
@@ -506,35 +470,17 @@ fn needed() {
     });
 }
 
-/// The API server, but that roles are made without one verb on one resource.
+/// Roles are made without one verb on one resource.
 #[derive(Clone)]
 struct Without {
-    client: Client,
     resource: &'static str,
     verb: &'static str,
 }
 
-type Answered = Pin<Box<dyn Future<Output = std::result::Result<http::Response<Body>, BoxError>> + Send>>;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl Service<http::Request<Body>> for Without {
-    type Response = http::Response<Body>;
-    type Error = BoxError;
-    type Future = Answered;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Answered {
-        let this = self.clone();
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await?;
-            let is_role = parts.method == http::Method::POST && parts.uri.path().ends_with("roles");
-            let body = if is_role { this.left_out(&body) } else { body.to_vec() };
-            Ok(this.client.send(http::Request::from_parts(parts, body.into())).await?)
-        })
+impl Gate for Without {
+    fn pass(&self, request: &http::request::Parts, body: Vec<u8>) -> Vec<u8> {
+        let is_role = request.method == http::Method::POST && request.uri.path().ends_with("roles");
+        if is_role { self.left_out(&body) } else { body }
     }
 }
 
@@ -576,7 +522,7 @@ fn each_is_needed() {
         for (fault, resource, verb) in GRANTED {
             let (client, things) = (scene.server.client.clone(), things.clone());
             trials.spawn(async move {
-                let cluster = Cluster::new(Client::new(Without { client, resource, verb }, "default"));
+                let cluster = Cluster::new(behind(Without { resource, verb }, &client));
                 let agents = agents_of(&cluster);
                 let injected = one_of_four(fault, &agents, &cluster, &things).await;
                 let error = injected.err().unwrap_or_else(|| panic!("it works without {verb} {resource}"));
