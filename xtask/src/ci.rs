@@ -60,6 +60,7 @@ pub fn nightly() -> Result {
         ("bench", bench_once),
         ("kernel", || kernel::all(&[])),
         ("selftest", || cluster::all(&["selftest".to_owned()])),
+        ("phases", cluster::phases),
         ("crash", || kernel::crash(&[])),
         ("matrix", || kernel::matrix(&[])),
     ])

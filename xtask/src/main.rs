@@ -53,7 +53,8 @@ const TASKS: &[Task] = &[
     ),
     (
         "cluster",
-        "run the tests on a real Kubernetes: [--api-only] [--nodes N] [--uml-nodes N] [--mem SIZE] [PROGRAM...] [-- WORDS]",
+        "run the tests on a real Kubernetes: [--api-only] [--nodes N] [--uml-nodes N] [--mem SIZE] [--thorough] [PROGRAM...] \
+         [-- WORDS]",
         With(cluster::all),
     ),
     ("loom", "check arm, revert and decide against each other, in every interleaving", Plain(test::loom)),
@@ -71,7 +72,7 @@ const TASKS: &[Task] = &[
     ("package", "package each crate as it would be published", Plain(package::all)),
     (
         "nightly",
-        "what takes too long for every change: each benchmark once, kernel, selftest of the cluster, crash, matrix",
+        "what takes too long for every change: each benchmark once, kernel, selftest of the cluster, phases, crash, matrix",
         Plain(ci::nightly),
     ),
     ("checks", "features, instructions, deny, msrv and package, one after the other", Plain(ci::checks)),

@@ -217,12 +217,17 @@ impl Cluster {
         self.settings.longest
     }
 
+    /// How long a fault that lasts that long is in force at most: it ends by itself [a margin](MARGIN) later.
+    pub(crate) fn at_most(&self) -> Duration {
+        self.settings.longest.saturating_add(MARGIN)
+    }
+
     /// When a fault that begins now and lasts `lasting` has to be over; at the latest, where nothing says how long.
     pub(crate) fn deadline(&self, lasting: Option<Duration>) -> Result<Deadline> {
         let longest = self.settings.longest;
         match lasting {
             None => Ok(Deadline::after(longest)),
-            Some(lasting) if lasting <= longest.saturating_add(MARGIN) => Ok(Deadline::after(lasting)),
+            Some(lasting) if lasting <= self.at_most() => Ok(Deadline::after(lasting)),
             Some(lasting) => Err(Error::refused(format!(
                 "faults of this cluster last at most {}, and this one is to last {}: say `lasting_at_most`",
                 brief(longest),

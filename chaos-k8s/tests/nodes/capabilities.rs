@@ -1,10 +1,7 @@
 //! Each capability that an agent is given is needed: delivered without it, it cannot do its fault and says what is missing.
 
 use std::collections::BTreeSet;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 
 use chaos_core::{BlastRadius, Fault, Ledger, Mode, Select};
 use chaos_k8s::Cluster;
@@ -14,14 +11,13 @@ use chaos_k8s::agent::spec::{
 };
 use chaos_k8s::cluster::agents::Delivery;
 use chaos_k8s::cluster::kube::Client;
-use chaos_k8s::cluster::kube::client::Body;
 use chaos_k8s::node::stress::{self, Amount};
 use chaos_k8s::node::{net, process};
-use http::{Request, Response};
+use http::request::Parts;
 use serde_json::{Value, json};
-use tower_service::Service;
 
-use crate::scene::{HERE, Scene, UML};
+use crate::gate::{Gate, behind};
+use crate::scene::{HERE, Scene, UML, all};
 use crate::server::really;
 use crate::support::{Need, Test};
 
@@ -171,24 +167,6 @@ fn power() {
     });
 }
 
-/// At the same time: each of them is an agent of its own.
-async fn all<T>(trials: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
-    let mut trials: Vec<_> = trials.map(|trial| (Box::pin(trial), None)).collect();
-    std::future::poll_fn(|context| {
-        for (trial, outcome) in trials.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
-            if let Poll::Ready(done) = trial.as_mut().poll(context) {
-                *outcome = Some(done);
-            }
-        }
-        match trials.iter().all(|(_, outcome)| outcome.is_some()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        }
-    })
-    .await;
-    trials.into_iter().filter_map(|(_, outcome)| outcome).collect()
-}
-
 /// The capabilities that the manifest adds: a plan asks the API server for the agent, and makes none.
 async fn given<F: Fault>(
     fault: &F,
@@ -206,43 +184,25 @@ async fn given<F: Fault>(
 /// A cluster whose agents come without a capability; and those that were asked for.
 fn without(client: &Client, lacking: Option<String>) -> (Cluster, Arc<Mutex<BTreeSet<String>>>) {
     let seen = Arc::default();
-    let taking = Taking { client: client.clone(), lacking, seen: Arc::clone(&seen) };
-    (Cluster::new(Client::new(taking, "default")), seen)
+    let taking = Taking { lacking, seen: Arc::clone(&seen) };
+    (Cluster::new(behind(taking, client)), seen)
 }
 
-/// The API server, before which a capability is taken out of each manifest.
+/// A capability is taken out of each manifest.
 #[derive(Clone)]
 struct Taking {
-    client: Client,
     lacking: Option<String>,
     seen: Arc<Mutex<BTreeSet<String>>>,
 }
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
-impl Service<Request<Body>> for Taking {
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let this = self.clone();
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let mut bytes = body.collect_bytes().await?.to_vec();
-            if let Ok(mut body) = serde_json::from_slice::<Value>(&bytes) {
-                for kind in ["containers", "ephemeralContainers"] {
-                    let containers = body["spec"].get_mut(kind).and_then(Value::as_array_mut);
-                    containers.into_iter().flatten().for_each(|container| this.take(container));
-                }
-                bytes = body.to_string().into_bytes();
-            }
-            Ok(this.client.send(Request::from_parts(parts, Body::from(bytes))).await?)
-        })
+impl Gate for Taking {
+    fn pass(&self, _: &Parts, body: Vec<u8>) -> Vec<u8> {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&body) else { return body };
+        for kind in ["containers", "ephemeralContainers"] {
+            let containers = body["spec"].get_mut(kind).and_then(Value::as_array_mut);
+            containers.into_iter().flatten().for_each(|container| self.take(container));
+        }
+        body.to_string().into_bytes()
     }
 }
 

@@ -10,15 +10,21 @@ mod capabilities;
 #[cfg(target_os = "linux")]
 mod choice;
 #[cfg(target_os = "linux")]
+mod controller;
+#[cfg(target_os = "linux")]
 mod ends;
 #[cfg(target_os = "linux")]
 mod following;
+#[cfg(target_os = "linux")]
+mod gate;
 #[cfg(target_os = "linux")]
 mod guardian;
 #[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
 mod on_node;
+#[cfg(target_os = "linux")]
+mod phases;
 #[cfg(target_os = "linux")]
 mod rights;
 #[cfg(target_os = "linux")]
@@ -35,7 +41,12 @@ mod support;
 
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
-    if guardian::controller::is_controller() {
+    if let Some((which, on)) = controller::asked() {
+        match which.as_str() {
+            "guardian" => guardian::controller::control(&on),
+            "life" => phases::control(&on),
+            _ => unreachable!("{which}"),
+        }
         return std::process::ExitCode::SUCCESS;
     }
     support::run(&[
@@ -48,6 +59,7 @@ fn main() -> std::process::ExitCode {
         ends::TESTS,
         following::TESTS,
         rights::TESTS,
+        phases::TESTS,
         guardian::TESTS,
     ])
 }

@@ -1,6 +1,7 @@
 //! [`Scene`]: a namespace with an application in it, whose parts ask each other (`testbed/image/shop.rs`).
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use chaos_core::units::{ms, secs};
@@ -267,6 +268,24 @@ pub(crate) async fn until<F: Future<Output = bool>>(is_so: impl Fn() -> F) {
         assert!(begun.elapsed() < READY, "it does not come to that");
         Clock::real().sleep(ms(200)).await;
     }
+}
+
+/// All of them at the same time; what came of each.
+pub(crate) async fn all<T>(trials: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut trials: Vec<_> = trials.map(|trial| (Box::pin(trial), None)).collect();
+    std::future::poll_fn(|context| {
+        for (trial, outcome) in trials.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+            if let Poll::Ready(done) = trial.as_mut().poll(context) {
+                *outcome = Some(done);
+            }
+        }
+        match trials.iter().all(|(_, outcome)| outcome.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    trials.into_iter().filter_map(|(_, outcome)| outcome).collect()
 }
 
 impl Part {

@@ -38,6 +38,8 @@ pub(crate) enum Need {
     Nodes,
     /// The same with a kernel of its own.
     UmlNodes,
+    /// The time for tests that take longer than a change can wait for, as `cargo xtask nightly` has it.
+    Thorough,
     /// Time namespaces, and the right to set clocks in one: CAP_SYS_TIME.
     TimeNamespaces,
 }
@@ -64,6 +66,7 @@ impl Need {
             Self::Api => "api",
             Self::Nodes => "nodes",
             Self::UmlNodes => "uml-nodes",
+            Self::Thorough => "thorough",
             Self::TimeNamespaces => "timens",
         }
     }
@@ -108,6 +111,9 @@ impl Need {
                 let is_there = has.split(',').any(|name| name == self.name());
                 (!is_there).then(|| format!("no {} in CHAOS_CLUSTER, which a test cluster sets", self.name()))
             }
+            Self::Thorough => std::env::var_os("CHAOS_THOROUGH")
+                .is_none()
+                .then(|| "CHAOS_THOROUGH is not set, as `cargo xtask nightly` does".to_owned()),
             Self::TimeNamespaces => {
                 let there = fs::exists("/proc/self/ns/time_for_children").unwrap_or(false);
                 if there { cap(Capability::CAP_SYS_TIME) } else { Some("no time namespaces".to_owned()) }

@@ -22,6 +22,7 @@ impl Asked {
             let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
             match arg.as_str() {
                 "--api-only" => shape = Shape::api_only(),
+                "--thorough" => shape.thorough = true,
                 "--nodes" => shape.nodes = count(arg, value()?)?,
                 "--uml-nodes" => shape.uml_nodes = count(arg, value()?)?,
                 "--mem" => shape.mem = value()?.clone(),
@@ -31,8 +32,8 @@ impl Asked {
                 _ => {
                     let known: Vec<&str> = PROGRAMS.iter().map(|(name, _)| *name).collect();
                     return Err(format!(
-                        "{arg:?}: there are the options --api-only, --nodes N, --uml-nodes N and --mem SIZE (such as 1G), \
-                         and the programs {}, {}; words for them come after `--`",
+                        "{arg:?}: there are the options --api-only, --nodes N, --uml-nodes N, --mem SIZE (such as 1G) and \
+                         --thorough, and the programs {}, {}; words for them come after `--`",
                         SCRIPTS.join(", "),
                         known.join(", ")
                     ));

@@ -64,7 +64,8 @@ impl Live {
     /// A program in the control plane's network, to be started. It is given, besides this process's environment, KUBECONFIG;
     /// TESTBED_NAME and TESTBED_CLUSTER, the cluster's name and the folder of the scripts that act on it;
     /// CHAOS_EXAMPLES, where cargo puts examples; and in
-    /// CHAOS_CLUSTER and CHAOS_REQUIRE what the cluster has: `api`, `nodes`, `uml-nodes`.
+    /// CHAOS_CLUSTER and CHAOS_REQUIRE what the cluster has: `api`, `nodes`, `uml-nodes`; and CHAOS_THOROUGH, where tests are asked
+    /// for that take longer than a change can wait for.
     pub fn command(&self, program: &Path) -> Command {
         let demanded = std::env::var("CHAOS_REQUIRE").unwrap_or_default();
         let mut command = script("exec");
@@ -75,6 +76,9 @@ impl Live {
             .env("CHAOS_EXAMPLES", super::target().join("debug/examples"))
             .env("CHAOS_CLUSTER", self.shape.requires())
             .env("CHAOS_REQUIRE", format!("{demanded},{}", self.shape.requires()));
+        if self.shape.thorough {
+            command.env("CHAOS_THOROUGH", "1");
+        }
         command
     }
 

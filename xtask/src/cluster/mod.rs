@@ -6,6 +6,7 @@
 //!                                              its own: all programs, each where it belongs
 //! cargo xtask cluster --nodes 2 --uml-nodes 0  two of the former
 //! cargo xtask cluster --api-only cluster         the API server alone, and one program
+//! cargo xtask cluster --thorough nodes           also its tests that take longer than a change can wait for
 //! cargo xtask cluster selftest -- reboot       what the cluster itself must do, the checks whose names hold a word
 //! ```
 
@@ -39,6 +40,11 @@ const BOUND: Duration = Duration::from_secs(20 * 60);
 pub fn all(args: &[String]) -> Result {
     let Asked { shape, names, words } = Asked::read(args)?;
     run(shape, &["-p", "chaos-k8s"], &names, &words)
+}
+
+/// Who dies in which phase of a fault, under each of the faults: what takes too long for every change.
+pub fn phases() -> Result {
+    all(&["--thorough", "nodes", "--", "phases"].map(str::to_owned))
 }
 
 /// All programs but the checks of the cluster itself, out of what `selection` selects for `cargo test`, so that nothing is

@@ -19,11 +19,13 @@ pub struct Shape {
     pub mem: String,
     /// Whether the nodes have the agent's image, `localhost/chaos-agent` with the crates' version.
     pub agent: bool,
+    /// Whether tests run in it that take longer than a change can wait for.
+    pub thorough: bool,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { api_only: false, nodes: 1, uml_nodes: 1, mem: "1G".to_owned(), agent: false }
+        Self { api_only: false, nodes: 1, uml_nodes: 1, mem: "1G".to_owned(), agent: false, thorough: false }
     }
 }
 

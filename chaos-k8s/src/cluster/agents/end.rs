@@ -7,8 +7,9 @@ use chaos_core::units::duration::brief;
 use chaos_core::units::{ms, secs};
 use chaos_core::{Error, Result, Undo};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::ask::Asking;
 use super::facts::{RawContainerStatus, RawPod, RawState, RawTerminated};
 use super::manifest;
 use super::place::Place;
@@ -112,7 +113,7 @@ impl AgentEnd {
     pub(super) async fn end(&self, cluster: &Cluster) -> Result<()> {
         let clock = cluster.api().clock().clone();
         let until = clock.now() + PATIENCE;
-        let mut told = false;
+        let (mut told, mut asking) = (false, Asking::default());
         loop {
             let Some(pod) = RawPod::read(cluster, &self.place.pod()).await? else { return Ok(()) };
             let object = self.object(&pod);
@@ -134,17 +135,8 @@ impl AgentEnd {
                 }
                 (_, Seen::Restarts) => "about to be started again, after it was killed".to_owned(),
                 (Place::Pod { .. }, Seen::Runs) => {
-                    if !told && pod.metadata.deletion_timestamp.is_none() {
-                        // The kubelet ends it as by SIGTERM, and how it ended can be read before the pod goes.
-                        let body =
-                            json!({"metadata": {"uid": object.uid}, "spec": {"activeDeadlineSeconds": 1}});
-                        let done: Result<Value, _> = cluster.api().send(Request::patch(&object, &body)).await;
-                        match done {
-                            Err(trouble) if !trouble.is_not_found() && !trouble.is_conflict() => {
-                                return Err(trouble.into());
-                            }
-                            _ => told = true,
-                        }
+                    if pod.metadata.deletion_timestamp.is_none() {
+                        asking.ask(cluster, &pod, &object).await?;
                     }
                     "running".to_owned()
                 }
@@ -258,10 +250,10 @@ fn by_itself(how: &RawTerminated) -> Option<Ending> {
 }
 
 /// Whether an agent that has ended has left nothing. What a start before the last one left, the guardian of the last one may not
-/// know.
+/// know; one that was killed with its guardian may have had its last word before.
 fn verdict(how: &RawTerminated, was_restarted: bool) -> Result<()> {
     let said: Option<End> = serde_json::from_str(&how.message).ok();
-    match Ending::of_code(how.exit_code) {
+    match Ending::of_code(how.exit_code).or(said.as_ref().map(|end| end.why)) {
         Some(Ending::Left) => {
             let left = said.map_or_else(String::new, |end| end.left.join("; "));
             Err(Error::failed(format!("it could not take back: {left}")))
@@ -297,5 +289,9 @@ mod tests {
             let left = verdict(&ended(code, ""), was_restarted).unwrap_err();
             assert!(left.to_string().contains(&code.to_string()), "{left}");
         }
+        verdict(&ended(137, r#"{"why":"signal","code":10}"#), false).unwrap();
+        let left =
+            verdict(&ended(137, r#"{"why":"left","code":5,"left":["net:[1]: busy"]}"#), false).unwrap_err();
+        assert!(left.to_string().contains("net:[1]: busy"), "{left}");
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Heard {
     pub(super) items: BTreeMap<u32, ItemState>,
     /// Answers to orders by their numbers: nothing, or why it was refused.
     pub(super) orders: BTreeMap<u64, Option<String>>,
-    /// Its last heartbeat, and when that came.
+    /// Its last heartbeat since all items came to their turn, and when it came.
     beat: Option<(Beat, Instant)>,
     /// When the last word came.
     last: Option<Instant>,
@@ -64,6 +64,20 @@ impl Heard {
             (Some(why), true) => Some(Err(Error::failed(why.clone()))),
             (None, true) => None,
         }
+    }
+
+    /// Takes note of a line that the reader has read.
+    fn note(&mut self, said: Said, reader: &Reader, now: Instant) {
+        match said {
+            Said::Order { n: Some(n), refused, .. } => drop(self.orders.insert(n, refused)),
+            Said::Beat(beat) if have_all_come(reader) => self.beat = Some((beat, now)),
+            _ => {}
+        }
+        self.last = Some(now);
+        self.state = RUNS.to_owned();
+        // It was started again.
+        self.over = None;
+        self.items = reader.items().into_iter().map(|(number, state)| (number, state.clone())).collect();
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -163,20 +177,15 @@ async fn read_log(
             News::News(line) => line,
             News::Again | News::Noise => continue,
         };
-        to.send_modify(|heard| {
-            if let Said::Order { n: Some(n), refused, .. } = news.said {
-                heard.orders.insert(n, refused);
-            }
-            heard.last = Some(now);
-            heard.state = RUNS.to_owned();
-            // It was started again.
-            heard.over = None;
-            heard.items = reader.items().into_iter().map(|(number, state)| (number, state.clone())).collect();
-            if let Some(beat) = reader.beat() {
-                heard.beat = Some((beat, now));
-            }
-        });
+        to.send_modify(|heard| heard.note(news.said, reader, now));
     }
+}
+
+/// Whether all of its items have come to their turn: until then a heartbeat has the time for that in it.
+fn have_all_come(reader: &Reader) -> bool {
+    let Some(hello) = reader.hello() else { return false };
+    let come = reader.items().into_values().filter(|state| !matches!(state, ItemState::Prepared { .. }));
+    come.count() >= usize::try_from(hello.items).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -184,6 +193,7 @@ mod tests {
     use chaos_core::units::secs;
 
     use super::*;
+    use crate::agent::status::{ItemStatus, Line};
 
     fn heard(items: &[(u32, ItemState)], over: Option<&str>) -> Heard {
         Heard { items: items.iter().cloned().collect(), over: over.map(str::to_owned), ..Heard::default() }
@@ -199,6 +209,30 @@ mod tests {
         assert!(error.to_string().contains("no such device"), "{error}");
         let error = heard(&[(0, fine())], Some("evicted")).settled(&[0, 1]).unwrap().unwrap_err();
         assert!(error.to_string().contains("evicted"), "{error}");
+    }
+
+    #[test]
+    fn a_heartbeat_tells_how_long_it_lasts_once_all_items_have_come_to_their_turn() {
+        let (mut reader, mut heard, now) = (Reader::default(), Heard::default(), Instant::now());
+        let (start, mut n) = (chaos_core::ledger::RunId::fresh(), 0);
+        let mut left_after = |said: Said| {
+            n += 1;
+            let line = Line { start, n, ms: 7, said };
+            let News::News(line) = reader.read(&serde_json::to_string(&line).unwrap(), now) else { panic!() };
+            heard.note(line.said, &reader, now);
+            heard.left(now)
+        };
+        let beat = |left_ms| Said::Beat(Beat { left_ms, in_force: 1 });
+        let item = |number, state| Said::Item(ItemStatus { number, state });
+        let hello = serde_json::json!({"hello": {
+            "agent": "0.1.0", "run": start, "items": 2, "left-ms": 39_000, "seed": 1, "restarts": 0, "kernel": "6.18",
+            "works": [], "missing": {},
+        }});
+        assert_eq!(left_after(serde_json::from_value(hello).unwrap()), None);
+        assert_eq!(left_after(item(0, ItemState::InForce { detail: "drop".to_owned() })), None);
+        assert_eq!(left_after(beat(38_000)), None, "the time for starting is in it");
+        assert_eq!(left_after(item(1, ItemState::Failed { error: "no such device".to_owned() })), None);
+        assert_eq!(left_after(beat(9_000)), Some(secs(9)));
     }
 
     #[test]

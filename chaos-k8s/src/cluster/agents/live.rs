@@ -19,7 +19,7 @@ use super::place::Place;
 use super::plan::request;
 use super::speaker::Speaker;
 use crate::agent::control::{Order, Orders};
-use crate::agent::status::ItemState;
+use crate::agent::status::{HEARTBEAT, ItemState};
 use crate::cluster::Cluster;
 use crate::cluster::api::Request;
 
@@ -257,16 +257,20 @@ impl Live {
         patched?;
         let mut heard = self.heard.subscribe();
         loop {
-            let answer = heard.borrow_and_update().orders.get(&n).cloned();
-            match answer {
-                Some(refused) => {
+            let (answer, over) = {
+                let heard = heard.borrow_and_update();
+                (heard.orders.get(&n).cloned(), heard.over().map(str::to_owned))
+            };
+            match (answer, over) {
+                (Some(refused), _) => {
                     orders.forget(n);
                     return refused.map_or(Ok(()), |why| Err(Error::refused(why)));
                 }
-                None if heard.changed().await.is_err() => {
+                (None, Some(why)) => return Err(Error::failed(why)),
+                (None, None) if heard.changed().await.is_err() => {
                     return Err(Error::failed("nobody listens to the agent"));
                 }
-                None => {}
+                (None, None) => {}
             }
         }
     }
@@ -281,7 +285,14 @@ impl Live {
             match pod.container(&name).and_then(|status| status.state.terminated.as_ref()) {
                 Some(how) if how.exit_code == 0 => return Ok(()),
                 Some(_) => {
-                    return Err(Error::failed(format!("the order was not heeded: see the log of {name}")));
+                    let agent = pod.container(self.end.place.container());
+                    return Err(match agent.and_then(|agent| agent.state.terminated.as_ref()) {
+                        Some(how) => Error::failed(format!(
+                            "the agent has ended ({}, {}), and heeds no order any more",
+                            how.exit_code, how.reason
+                        )),
+                        None => Error::failed(format!("the order was not heeded: see the log of {name}")),
+                    });
                 }
                 None => {}
             }
@@ -290,10 +301,18 @@ impl Live {
 
     /// Its faults last so long from now on: it is told, unless they do.
     pub(super) async fn lasts(&self, wanted: Duration) -> Result<()> {
-        if self.left().is_some_and(|left| left + SLACK >= wanted) {
+        if self.left_once_heard().await.is_some_and(|left| left + SLACK >= wanted) {
             return Ok(());
         }
         self.order(Order::Extend(wanted)).await
+    }
+
+    /// How long its faults last from now on: an agent that has just put them in force is about to say it.
+    async fn left_once_heard(&self) -> Option<Duration> {
+        let mut heard = self.heard.subscribe();
+        let saying = heard.wait_for(|heard| heard.left(Instant::now()).is_some() || heard.is_over());
+        let _ = self.cluster.api().clock().timeout(HEARTBEAT * 2, saying).await;
+        self.left()
     }
 
     /// How long its faults last from now on, as far as it was heard.

@@ -74,11 +74,16 @@
 //!
 //! By a revert, which ends the agent and reads how that went; or by the agent's own clock, whoever lives then: the
 //! controller, the kubelet, the API server and the network need not. A container killed whole leaves what the kernel does not own, and an
-//! agent pod is then started again and takes it back.
+//! agent pod is then started again and takes it back: also when that comes while it is being ended, for an agent with such a fault is
+//! ended by an order, which its next start finds too.
+//!
+//! An agent that does not come to begin within 3 minutes of its plan, its kubelet being away, does not begin any more. What ended by
+//! itself stays in the API until a [sweep](crate::Cluster::sweep): a pod that has run, and ephemeral containers for good.
 //!
 //! Faults that change what the API keeps need no agent, and have nobody near the target who would end them: see
 //! [`guardian`] for that.
 
+mod ask;
 mod choose;
 mod delivery;
 mod end;

@@ -26,7 +26,7 @@ use crate::cluster::api::{Kind, Request};
 use crate::cluster::mark::Deadline;
 use crate::cluster::{Cluster, Pod};
 
-/// How long after its plan an agent in an ephemeral container may still begin.
+/// How long after its plan an agent may still begin: its kubelet may be away, and whoever wanted it be dead by then.
 const BEGINS_WITHIN: Duration = secs(180);
 
 /// What one fault keeps between the looks at its targets and their injection.
@@ -65,17 +65,13 @@ impl<F: Carried> PodFault<F> {
     pub(super) fn end_of(&self, pod: &Pod, facts: &Facts, delivery: Delivery, spec: &Spec) -> AgentEnd {
         let place = match delivery {
             Delivery::NodePod => Place::of_pod(self.agents.namespace(), spec.run, &facts.node),
-            Delivery::EphemeralContainer => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let not_after = (now + BEGINS_WITHIN).as_secs();
-                Place::of_container(
-                    pod.object(),
-                    spec.run,
-                    self.agents.image(),
-                    spec.token.clone(),
-                    not_after,
-                )
-            }
+            Delivery::EphemeralContainer => Place::of_container(
+                pod.object(),
+                spec.run,
+                self.agents.image(),
+                spec.token.clone(),
+                begins_until(),
+            ),
         };
         AgentEnd { agent: spec.run, place }
     }
@@ -135,10 +131,10 @@ impl<F: Carried> PodFault<F> {
         let Blueprint { end, mut spec, mut items, addresses } = blueprint;
         let lasting = targets.first().and_then(|target| target.lasting());
         let lasting = lasting.unwrap_or_else(|| self.cluster().longest());
-        bound(&mut spec, lasting, self.cluster());
         if let Place::Container { not_after, .. } = &end.place {
             spec.not_after = Some(*not_after);
         }
+        bound(&mut spec, lasting, self.cluster());
         let mut numbers: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for target in targets {
             let uid = target.object().uid;
@@ -157,10 +153,17 @@ impl<F: Carried> PodFault<F> {
     }
 }
 
-/// How long its faults last, and how far they may be extended.
+/// How long its faults last, how far they may be extended, and until when it may begin.
 pub(super) fn bound(spec: &mut Spec, lasting: Duration, cluster: &Cluster) {
     spec.lasting = lasting;
-    spec.at_most = Some(lasting.max(cluster.longest()));
+    spec.at_most = Some(lasting.max(cluster.at_most()));
+    spec.not_after.get_or_insert_with(begins_until);
+}
+
+/// The second since 1970 until which an agent that is planned now may begin.
+fn begins_until() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    (now + BEGINS_WITHIN).as_secs()
 }
 
 /// Asks the API server whether it would take the agent; why not, where it refuses.
@@ -198,5 +201,29 @@ pub(super) fn request(place: &Place, body: &Value) -> Request {
     match place {
         Place::Pod { namespace, .. } => Request::create(Kind::POD, Some(namespace), body),
         Place::Container { pod, .. } => Request::add_containers(pod, body),
+    }
+}
+
+#[cfg(feature = "cluster-testing")]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::testing::FakeApi;
+    use crate::node::net;
+
+    #[tokio::test]
+    async fn no_agent_begins_long_after_its_plan_whichever_way_it_comes() {
+        let cluster = Cluster::new(FakeApi::new().client()).lasting_at_most(secs(60)).unwrap();
+        for delivery in [Delivery::NodePod, Delivery::EphemeralContainer] {
+            let mut spec = spec(&net::drop().into(), secs(60), delivery);
+            bound(&mut spec, secs(20), &cluster);
+            let until = spec.not_after.unwrap();
+            assert!((begins_until() - 2..=begins_until()).contains(&until), "{delivery}: {until}");
+            assert_eq!((spec.lasting, spec.at_most), (secs(20), Some(secs(65))));
+            // One that was planned before its approval keeps its moment.
+            spec.not_after = Some(7);
+            bound(&mut spec, secs(20), &cluster);
+            assert_eq!(spec.not_after, Some(7));
+        }
     }
 }

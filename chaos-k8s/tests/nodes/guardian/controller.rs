@@ -1,7 +1,4 @@
-//! [`Controller`]: another process of this program, which injects and is killed.
-
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+//! [`Controlled`]: what a killed controller had put in force, with guardian pods.
 
 use chaos_core::units::secs;
 use chaos_core::{Clock, Injection};
@@ -11,18 +8,16 @@ use chaos_k8s::cluster::kube::Client;
 use super::LASTING;
 use super::others::Others;
 use super::things::{Things, all_four};
+use crate::controller::Controller;
 use crate::scene::agents_of;
 use crate::server::really;
 
-/// Tells this program to be a controller, on what.
-const CONTROLLER: &str = "CHAOS_TEST_CONTROLLER";
 const THINGS: &str = "things";
 const OTHERS: &str = "others";
 
 /// Another process of this program, as the controller of a test: what it does until it is killed.
-pub(crate) fn is_controller() -> bool {
-    let Ok(asked) = std::env::var(CONTROLLER) else { return false };
-    let [what, namespace, node] = asked.split(' ').collect::<Vec<_>>()[..] else { panic!("{asked:?}") };
+pub(crate) fn control(on: &str) {
+    let [what, namespace, node] = on.split(' ').collect::<Vec<_>>()[..] else { panic!("{on:?}") };
     let (namespace, node) = (namespace.to_owned(), node.to_owned());
     really(async {
         let cluster = Cluster::new(Client::try_default().await.unwrap()).lasting_at_most(LASTING).unwrap();
@@ -36,47 +31,20 @@ pub(crate) fn is_controller() -> bool {
         Clock::real().sleep(secs(600)).await;
         drop(held);
     });
-    true
 }
 
-/// A controller that has put all in force that it was to.
-pub(crate) struct Controller {
-    child: Child,
-    pub(crate) run: String,
+/// A controller that has put all in force that it was to, and was killed then; its run.
+pub(super) fn killed_with(things: &Things) -> String {
+    killed(&format!("{THINGS} {} {}", things.namespace, things.node))
 }
 
-impl Controller {
-    pub(super) fn of_things(things: &Things) -> Self {
-        Self::new(&format!("{THINGS} {} {}", things.namespace, things.node))
-    }
-
-    pub(super) fn of_others(others: &Others) -> Self {
-        Self::new(&format!("{OTHERS} {} {}", others.namespace, others.node))
-    }
-
-    /// One that does what [`is_controller`] makes of these words.
-    fn new(asked: &str) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "a process to be killed")]
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(CONTROLLER, asked)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let run = lines.find_map(|line| line.unwrap().strip_prefix("in force: ").map(str::to_owned));
-        let Some(run) = run else { panic!("the controller ended with {}", child.wait().unwrap()) };
-        Self { child, run }
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
+pub(super) fn killed_with_others(others: &Others) -> String {
+    killed(&format!("{OTHERS} {} {}", others.namespace, others.node))
 }
 
-impl Drop for Controller {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn killed(on: &str) -> String {
+    let mut controller = Controller::new("guardian", on);
+    let run = controller.says("in force");
+    controller.kill();
+    run
 }

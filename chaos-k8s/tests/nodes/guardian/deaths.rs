@@ -7,7 +7,7 @@ use chaos_core::units::{ms, secs};
 use chaos_k8s::cluster::kube::client::Body;
 use serde_json::json;
 
-use super::controller::Controller;
+use super::controller::{killed_with, killed_with_others};
 use super::left::{
     guardians, is_back_within, jobs, until_it_is_back, until_no_role_is_left, until_nothing_is_left,
 };
@@ -22,14 +22,14 @@ pub(super) fn killed() {
         let scene = Scene::new().await;
         let things = Things::new(&scene).await;
         assert_eq!(things.state(&scene.server).await, FOUND());
-        let mut controller = Controller::of_things(&things);
+        let run = killed_with(&things);
         let since = Instant::now();
-        controller.kill();
-        assert_eq!(things.state(&scene.server).await, CHANGED());
+        // Each was seen in force by its injection; where one guardian was late, the fault of another may be over.
+        assert_ne!(things.state(&scene.server).await, FOUND());
         until_it_is_back(&scene, &things, since).await;
         let back = since.elapsed();
         assert!(back > LASTING - secs(3), "too early: {back:?}");
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!(
             "controller killed: all four back {back:.1?} after they came into force, {LASTING:?} asked; guardian pods gone \
              {gone:.1?} later"
@@ -42,10 +42,9 @@ pub(super) fn killed_too() {
     really(async {
         let scene = Scene::alone().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::of_things(&things);
+        let run = killed_with(&things);
         let since = Instant::now();
-        controller.kill();
-        let pods = guardians(&scene.server, &controller.run).await;
+        let pods = guardians(&scene.server, &run).await;
         assert_eq!(pods.len(), 4, "{pods:?}");
         let on: std::collections::BTreeSet<&str> = pods.iter().map(|(_, node)| node.as_str()).collect();
         for node in on {
@@ -53,7 +52,7 @@ pub(super) fn killed_too() {
         }
         until_it_is_back(&scene, &things, since).await;
         let back = since.elapsed();
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!(
             "controller and guardian pods' containers killed: back after {back:.1?}, gone {gone:.1?} later"
         );
@@ -71,9 +70,8 @@ pub(super) fn api_is_away() {
     really(async {
         let scene = Scene::alone().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::of_things(&things);
+        let run = killed_with(&things);
         let since = Instant::now();
-        controller.kill();
         script("component", &["kill", "kube-apiserver"]);
         Clock::real().sleep((LASTING + secs(8)).saturating_sub(since.elapsed())).await;
         script("component", &["start", "kube-apiserver"]);
@@ -84,7 +82,7 @@ pub(super) fn api_is_away() {
             Clock::real().sleep(ms(100)).await;
         }
         println!("controller and API server killed: back {:.1?} after that is there again", again.elapsed());
-        until_no_role_is_left(&scene.server, &controller.run).await;
+        until_no_role_is_left(&scene.server, &run).await;
         things.over(scene).await;
     });
 }
@@ -95,10 +93,8 @@ pub(super) fn of_others() {
         let scene = Scene::new().await;
         let others = Others::new(&scene).await;
         assert_eq!(others.state(&scene.server).await, Others::found());
-        let mut controller = Controller::of_others(&others);
+        let run = killed_with_others(&others);
         let since = Instant::now();
-        controller.kill();
-        // Each was seen in force by its injection; where one guardian was late, the fault of another may be over.
         assert_ne!(others.state(&scene.server).await, Others::found());
         assert!(others.is_drained(&scene.server).await);
         while others.state(&scene.server).await != Others::found() {
@@ -110,7 +106,7 @@ pub(super) fn of_others() {
         assert!(back > LASTING - secs(3), "too early: {back:?}");
         until(|| async { others.ready(&scene).await.is_some() }).await;
         let ready = since.elapsed();
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!(
             "controller killed: taint, drain and failed pod back after {back:.1?}, the pod ready after {ready:.1?}; guardian \
              pods gone {gone:.1?} later"
@@ -124,10 +120,9 @@ pub(super) fn pods_deleted() {
     really(async {
         let scene = Scene::new().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::of_things(&things);
+        let run = killed_with(&things);
         let since = Instant::now();
-        controller.kill();
-        let deleted = guardians(&scene.server, &controller.run).await;
+        let deleted = guardians(&scene.server, &run).await;
         assert_eq!(deleted.len(), 4, "{deleted:?}");
         for (name, _) in &deleted {
             let path = format!("/api/v1/namespaces/{AGENTS}/pods/{name}");
@@ -137,7 +132,7 @@ pub(super) fn pods_deleted() {
         let is_back = is_back_within(&scene, &things, since, LASTING + AFTER + secs(15)).await;
         assert!(is_back, "still {:?}", things.state(&scene.server).await);
         let back = since.elapsed();
-        let gone = until_nothing_is_left(&scene.server, &controller.run).await;
+        let gone = until_nothing_is_left(&scene.server, &run).await;
         println!("controller killed, guardian pods deleted: back after {back:.1?}, gone {gone:.1?} later");
         things.over(scene).await;
     });
@@ -154,10 +149,9 @@ pub(super) fn node_lost() {
             all.filter(|node| node["metadata"]["labels"]["kubernetes.io/hostname"].is_null()).count();
         assert!(others < 2, "{others} nodes without a machine: with so many lost, Kubernetes evicts nobody");
         let things = Things::new(&scene).await;
-        let mut controller = Controller::of_things(&things);
+        let run = killed_with(&things);
         let since = Instant::now();
-        controller.kill();
-        let pods = guardians(&scene.server, &controller.run).await;
+        let pods = guardians(&scene.server, &run).await;
         let (_, lost) = pods.first().unwrap().clone();
         let there = pods.iter().filter(|(_, node)| *node == lost).count();
         script("node-cut", &[&lost]);
@@ -168,7 +162,7 @@ pub(super) fn node_lost() {
         println!("controller killed, the node of {there} of 4 guardian pods cut off: back after {back:.1?}");
         let node = format!("/api/v1/nodes/{lost}");
         until(|| async { scene.server.ask(&node).await.1["spec"]["taints"].is_null() }).await;
-        until_nothing_is_left(&scene.server, &controller.run).await;
+        until_nothing_is_left(&scene.server, &run).await;
         things.over(scene).await;
     });
 }
@@ -178,9 +172,8 @@ pub(super) fn swept() {
     really(async {
         let scene = Scene::new().await;
         let things = Things::new(&scene).await;
-        let mut controller = Controller::of_things(&things);
-        controller.kill();
-        for name in jobs(&scene.server, &controller.run).await {
+        let run = killed_with(&things);
+        for name in jobs(&scene.server, &run).await {
             let path = format!("/apis/batch/v1/namespaces/{AGENTS}/jobs/{name}");
             let (code, answer) =
                 scene.server.delete(&path, &json!({"propagationPolicy": "Background"})).await;
@@ -188,10 +181,10 @@ pub(super) fn swept() {
         }
         Clock::real().sleep(LASTING + secs(10)).await;
         assert_eq!(things.state(&scene.server).await, CHANGED());
-        let swept = scene.cluster.sweep().of_run(controller.run.parse().unwrap()).await.unwrap();
+        let swept = scene.cluster.sweep().of_run(run.parse().unwrap()).await.unwrap();
         assert!(swept.is_clean() && swept.ended.len() >= 4 + 4, "{swept}");
         assert_eq!(things.state(&scene.server).await, FOUND());
-        until_nothing_is_left(&scene.server, &controller.run).await;
+        until_nothing_is_left(&scene.server, &run).await;
         things.over(scene).await;
     });
 }

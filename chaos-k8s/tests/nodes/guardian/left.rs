@@ -12,7 +12,7 @@ use crate::scene::{AGENTS, Scene, until};
 use crate::server::Server;
 
 /// What was made for guardians of this run and is still there.
-pub(super) async fn left(server: &Server, run: &str) -> Vec<String> {
+pub(crate) async fn left(server: &Server, run: &str) -> Vec<String> {
     let selector = format!("labelSelector=chaos-sdk.dev%2Frun%3D{run}");
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
     let paths = [
@@ -50,7 +50,7 @@ pub(super) async fn until_no_role_is_left(server: &Server, run: &str) -> Duratio
 
 /// Waits until nothing of them is left; how long that took. What belongs to the roles is for the garbage collector, which may
 /// have lost its API server a moment ago.
-pub(super) async fn until_nothing_is_left(server: &Server, run: &str) -> Duration {
+pub(crate) async fn until_nothing_is_left(server: &Server, run: &str) -> Duration {
     let begun = Instant::now();
     until_no_role_is_left(server, run).await;
     until(|| async { left(server, run).await.is_empty() }).await;

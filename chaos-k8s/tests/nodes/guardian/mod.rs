@@ -13,6 +13,7 @@ use std::time::Duration;
 use chaos_core::units::secs;
 
 use crate::support::{Need, Test};
+pub(crate) use left::{left, until_nothing_is_left};
 
 pub(crate) const TESTS: &[Test] = &[
     ("guardian_pods_take_back_what_a_killed_controller_changed", &[Need::Nodes], deaths::killed),

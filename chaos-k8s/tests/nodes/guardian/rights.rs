@@ -1,25 +1,21 @@
 //! What a guardian may do, and what it takes to make one.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use chaos_core::Clock;
 use chaos_core::units::{ms, secs};
 use chaos_k8s::Cluster;
 use chaos_k8s::cluster::agents::Agents;
-use chaos_k8s::cluster::kube::Client;
-use chaos_k8s::cluster::kube::client::Body;
 use chaos_k8s::cluster::pods::Enforced;
 use chaos_k8s::cluster::rights::Rights;
 use chaos_k8s::cluster::{WorkloadKind, nodes, pods, workloads};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tower_service::Service;
 
 use super::LASTING;
 use super::left::until_nothing_is_left;
 use super::things::{FOUND, LABELLED, Things, WORKLOAD, all_four, cordon, one_of_four};
+use crate::gate::{Gate, behind};
 use crate::scene::{Scene, agents_of};
 use crate::server::{really, user};
 
@@ -83,35 +79,17 @@ pub(super) fn needed() {
     });
 }
 
-/// The API server, but that roles are made without one verb on one resource.
+/// Roles are made without one verb on one resource.
 #[derive(Clone)]
 struct Without {
-    client: Client,
     resource: &'static str,
     verb: &'static str,
 }
 
-type Answered = Pin<Box<dyn Future<Output = std::result::Result<http::Response<Body>, BoxError>> + Send>>;
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-impl Service<http::Request<Body>> for Without {
-    type Response = http::Response<Body>;
-    type Error = BoxError;
-    type Future = Answered;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<std::result::Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Answered {
-        let this = self.clone();
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let body = body.collect_bytes().await?;
-            let is_role = parts.method == http::Method::POST && parts.uri.path().ends_with("roles");
-            let body = if is_role { this.left_out(&body) } else { body.to_vec() };
-            Ok(this.client.send(http::Request::from_parts(parts, body.into())).await?)
-        })
+impl Gate for Without {
+    fn pass(&self, request: &http::request::Parts, body: Vec<u8>) -> Vec<u8> {
+        let is_role = request.method == http::Method::POST && request.uri.path().ends_with("roles");
+        if is_role { self.left_out(&body) } else { body }
     }
 }
 
@@ -153,7 +131,7 @@ pub(super) fn each_is_needed() {
         for (fault, resource, verb) in GRANTED {
             let (client, things) = (scene.server.client.clone(), things.clone());
             trials.spawn(async move {
-                let cluster = Cluster::new(Client::new(Without { client, resource, verb }, "default"));
+                let cluster = Cluster::new(behind(Without { resource, verb }, &client));
                 let agents = agents_of(&cluster);
                 let injected = one_of_four(fault, &agents, &cluster, &things).await;
                 let error = injected.err().unwrap_or_else(|| panic!("it works without {verb} {resource}"));

@@ -66,7 +66,7 @@ where
             run: cluster.run(),
             fault: self.fault.describe(),
             not_on,
-            at_most: cluster.longest(),
+            at_most: cluster.at_most(),
             lasting,
             duty: Duty {
                 version: Duty::VERSION.to_owned(),

@@ -9,6 +9,7 @@ use chaos_core::units::secs;
 use chaos_core::{Error, Result};
 use serde_json::Value;
 
+use super::super::live::STARTS_WITHIN;
 use super::super::speaker::Speaker;
 use super::duty::{Duty, name_of};
 use super::grant::role_kind;
@@ -45,9 +46,9 @@ impl Made {
         u32::try_from(self.duty.undos.len()).unwrap_or(u32::MAX)
     }
 
-    /// Up to how long after it was made a fault may last.
+    /// Up to how long after it was planned a fault may last: it is injected only once this is armed.
     pub(super) fn serves(&self) -> Duration {
-        self.at_most.max(self.lasting)
+        STARTS_WITHIN + self.at_most.max(self.lasting)
     }
 
     fn manifest(&self) -> Manifest<'_> {

@@ -58,6 +58,9 @@
 //! # Whoever dies
 //! - The controller, and its machine with it: the guardian acts 3 s after the deadline that is marked, which is itself
 //!   [5 s](chaos_core::injection::MARGIN) after what the experiment was to last.
+//! - The controller, while it makes or dismisses the guardian: roles, account and bindings without a pod are left to a sweep. A guardian
+//!   whose fault did not come waits for it as long as that was to last, and 2 minutes; then it goes. One that has lost the role for its
+//!   targets, its fault taken back, cannot see that, and stays until a sweep or the end of its own time.
 //! - The API server: the guardian goes on to try, for 15 minutes after the last moment that the faults could be extended to.
 //! - The guardian's container: its kubelet starts it again, and it has everything it needs in its spec and on the objects.
 //! - Its pod, deleted or evicted: its Job makes another 10 s later, the next time 20 s, and so on up to 10 minutes (Kubernetes'
