@@ -193,6 +193,12 @@ impl Agent {
         assert!(self.log().reader.end().is_none());
         assert!(self.last_words().contains("killed"), "{}", self.last_words());
     }
+
+    /// The same for one that was killed with its guardian, which nobody tells of.
+    pub(crate) fn was_killed_whole(&mut self) {
+        assert_eq!(self.code(), 128 + 9, "{}", self.said());
+        assert!(self.log().reader.end().is_none());
+    }
 }
 
 impl Drop for Agent {

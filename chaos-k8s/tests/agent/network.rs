@@ -144,7 +144,7 @@ fn own() {
     let mut agent = scene.peer.inside(|| Agent::start(&spec));
     agent.ends(Ending::Nothing);
     let ItemState::Failed { error } = agent.item(0, |_| true) else { panic!("{}", agent.said()) };
-    assert!(error.contains("not in the pod that was meant"), "{error}");
+    assert!(error.contains("not in the pod or on the node that was meant"), "{error}");
 }
 
 fn refused() {

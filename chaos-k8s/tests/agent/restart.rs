@@ -37,7 +37,7 @@ pub(crate) fn kill_whole(agent: &mut Agent) {
     agent.send(Signal::STOP);
     send(injector, Signal::KILL);
     agent.send(Signal::KILL);
-    agent.was_killed();
+    agent.was_killed_whole();
 }
 
 fn revert() {
