@@ -30,8 +30,18 @@ pub(crate) fn spec_of_cgroup(container: &Container, fault: impl Into<FaultData>)
     Spec::lasting(secs(300)).fault("it", fault).item(Item::new("shop/cart-0 web", cgroup, "it"))
 }
 
+/// On cgroup v1 a frozen process does not die: a test that fails must not leave it so.
+struct Thawed<'a>(&'a Container);
+
+impl Drop for Thawed<'_> {
+    fn drop(&mut self) {
+        self.0.group.thaw();
+    }
+}
+
 fn freeze() {
     let (container, other) = (Container::new(), Container::new());
+    let _thawed = Thawed(&container);
     let spec = spec_of_cgroup(&container, process::freeze());
     let mut agent = Agent::start(&spec);
     agent.in_force(0);
