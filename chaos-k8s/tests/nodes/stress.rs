@@ -134,6 +134,7 @@ fn frozen(node: &'static str) {
         let still = scene.any_agents().fault(process::freeze());
         let plan = plan(&scene, still.clone()).await.unwrap();
         assert!(plan.contains("hostPath /sys/fs/cgroup") && !plan.contains("hostPID"), "{plan}");
+        assert!(plan.contains("started anew"), "what nobody takes back is said: {plan}");
         let injection = scene.inject(still, scene.pods("front")).await.unwrap();
         let answer = tokio::time::timeout(secs(2), front.try_get("/health")).await;
         assert!(answer.is_err(), "{answer:?}");

@@ -15,7 +15,7 @@ use super::facts::{Facts, RawPod};
 use super::follow::follow;
 use super::live::STARTS_WITHIN;
 use super::peers::Peers;
-use super::plan::State;
+use super::plan::{State, uncovered};
 use super::settings::Agents;
 use crate::agent::spec::FaultData;
 use crate::cluster::rights::{Needs, Place as Where, Rights};
@@ -149,7 +149,8 @@ impl<F: Carried> Fault for PodFault<F> {
             Delivery::NodePod => format!(" {}", facts.node),
             Delivery::EphemeralContainer => String::new(),
         };
-        let change = format!("{}, by {}{on} with {rights} ({why})", chosen.data, chosen.delivery);
+        let (fault, by, uncovered) = (&chosen.data, chosen.delivery, uncovered(&chosen.data));
+        let change = format!("{fault}, by {by}{on} with {rights} ({why}){uncovered}");
         Ok(Plan::reversible(change, end).owned_by(Owner::Deadline))
     }
 

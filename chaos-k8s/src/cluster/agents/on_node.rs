@@ -16,7 +16,7 @@ use super::fault::NAMED;
 use super::live::{Live, STARTS_WITHIN};
 use super::manifest::Made;
 use super::place::Place as At;
-use super::plan::{bound, spec, would_take};
+use super::plan::{bound, spec, uncovered, would_take};
 use super::settings::Agents;
 use crate::agent::spec::{FaultData, Host, Item, NodeNetwork, NodeProcesses, SignalData, Spec, TargetData};
 use crate::cluster::api::{Kind, Meta, Request};
@@ -297,7 +297,8 @@ pub(super) async fn planned(
     }
     let rights = spec.rights(agents.ground_of_nodes())?;
     let rights: Vec<String> = rights.iter().map(|(right, _)| right.to_string()).collect();
-    let change = format!("{words}, by {} with {}", Delivery::NodePod, rights.join(", "));
+    let (by, rights, uncovered) = (Delivery::NodePod, rights.join(", "), uncovered(fault));
+    let change = format!("{words}, by {by} with {rights}{uncovered}");
     Ok((end, spec, change))
 }
 

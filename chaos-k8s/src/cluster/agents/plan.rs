@@ -160,6 +160,17 @@ pub(super) fn bound(spec: &mut Spec, lasting: Duration, cluster: &Cluster) {
     spec.not_after.get_or_insert_with(begins_until);
 }
 
+/// What the plan says of the one end that nobody takes back: of processes that stand still by no doing of the kernel's.
+pub(super) fn uncovered(fault: &FaultData) -> &'static str {
+    match fault {
+        FaultData::Pause(_) | FaultData::Freeze(_) if !fault.ends_with_its_agent() => {
+            "; if the agent's pod is deleted by somebody and its container killed whole before that has ended, they stand still until \
+             they are started anew, and each sweep says so"
+        }
+        _ => "",
+    }
+}
+
 /// The second since 1970 until which an agent that is planned now may begin.
 fn begins_until() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -210,6 +221,17 @@ mod tests {
     use super::*;
     use crate::cluster::testing::FakeApi;
     use crate::node::net;
+
+    #[test]
+    fn the_end_that_nobody_takes_back_is_said() {
+        use crate::node::process;
+        assert!(uncovered(&process::stop().into()).contains("started anew"));
+        assert!(uncovered(&process::freeze().into()).contains("started anew"));
+        for covered in [net::drop().into(), process::pause().into(), net::refuse(net::Refusal::Reset).into()]
+        {
+            assert_eq!(uncovered(&covered), "");
+        }
+    }
 
     #[tokio::test]
     async fn no_agent_begins_long_after_its_plan_whichever_way_it_comes() {
