@@ -34,7 +34,7 @@ const EXAMPLES: &str = "examples";
 const SCRIPTS: [&str; 2] = [SELFTEST, EXAMPLES];
 
 /// How long a program may take.
-const BOUND: Duration = Duration::from_secs(20 * 60);
+const BOUND: Duration = Duration::from_secs(30 * 60);
 
 /// What the command line asks for.
 pub fn all(args: &[String]) -> Result {

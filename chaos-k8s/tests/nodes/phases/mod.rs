@@ -29,8 +29,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("phases_of_a_controller_that_takes_a_label_by_itself", &[Need::Nodes], swept::a_leave),
     ("phases_of_agents", &[Need::Nodes], others::of_agents),
     ("phases_of_agents_with_each_fault", &[Need::Nodes, Need::Thorough], others::of_agents_with_each_fault),
-    ("phases_with_the_kubelet_dead", &[Need::Nodes], others::of_the_kubelet),
-    ("phases_with_the_api_server_dead", &[Need::Nodes], others::of_the_api_server),
+    ("phases_with_the_kubelet_dead", &[Need::Nodes, Need::Thorough], others::of_the_kubelet),
+    ("phases_with_the_api_server_dead", &[Need::Nodes, Need::Thorough], others::of_the_api_server),
 ];
 
 /// How long the faults here are to last, and how long from the moment on when they are extended.
