@@ -56,7 +56,7 @@ fn slow() {
     });
 }
 
-/// Bounded by no container's limits: a process of the node gets less.
+/// Its stressors are in no pod's cgroup, and are gone with the fault.
 fn busy(node: &'static str) {
     really(async {
         let scene = Scene::alone().await;

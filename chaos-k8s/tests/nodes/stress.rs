@@ -1,5 +1,6 @@
 //! Stress, signals and pauses, as the application and Kubernetes see them.
 
+use chaos_core::Injection;
 use chaos_core::units::secs;
 use chaos_k8s::agent::spec::SignalData;
 use chaos_k8s::cluster::agents::Delivery;
@@ -8,7 +9,7 @@ use chaos_k8s::node::stress::{self, Amount};
 use serde_json::json;
 
 use crate::choice::plan;
-use crate::scene::{HERE, Scene, UML, output, until};
+use crate::scene::{HERE, Part, Scene, UML, output, until};
 use crate::server::really;
 use crate::support::{Need, Test};
 
@@ -118,12 +119,16 @@ fn pause() {
         let front = scene.part("front", HERE).await;
         let still = scene.agents(Delivery::NodePod).fault(process::pause());
         let injection = scene.inject(still, scene.pods("front")).await.unwrap();
-        let answer = tokio::time::timeout(secs(2), front.try_get("/health")).await;
-        assert!(answer.is_err(), "{answer:?}");
-        injection.revert().await.unwrap();
-        assert!(front.get("/health").await.is_some());
+        stands_still_until_it_is_reverted(&front, injection).await;
         scene.over().await;
     });
+}
+
+async fn stands_still_until_it_is_reverted(front: &Part, injection: Injection) {
+    let answer = tokio::time::timeout(secs(2), front.try_get("/health")).await;
+    assert!(answer.is_err(), "{answer:?}");
+    injection.revert().await.unwrap();
+    assert!(front.get("/health").await.is_some());
 }
 
 /// By a write to a file of its cgroup: no capability, and none of the node's processes is seen.
@@ -136,10 +141,7 @@ fn frozen(node: &'static str) {
         assert!(plan.contains("hostPath /sys/fs/cgroup") && !plan.contains("hostPID"), "{plan}");
         assert!(plan.contains("started anew"), "what nobody takes back is said: {plan}");
         let injection = scene.inject(still, scene.pods("front")).await.unwrap();
-        let answer = tokio::time::timeout(secs(2), front.try_get("/health")).await;
-        assert!(answer.is_err(), "{answer:?}");
-        injection.revert().await.unwrap();
-        assert!(front.get("/health").await.is_some());
+        stands_still_until_it_is_reverted(&front, injection).await;
         scene.over().await;
     });
 }

@@ -9,6 +9,7 @@ use chaos_k8s::Node;
 use chaos_k8s::node::Cgroup;
 use chaos_k8s::node::process;
 
+use crate::deaths::rounds;
 use crate::group::{Group, is_v2};
 use crate::injector::Injector;
 use crate::support::{Need, Test};
@@ -175,22 +176,7 @@ fn others() {
 fn killed_injector() {
     let group = Group::new();
     let victim = contained(&group);
-    let mut took = Vec::new();
-    for _ in 0..10 {
-        let mut injector = Injector::with("freeze", victim.pid());
-        assert!(group.is_frozen());
-        let killed = Instant::now();
-        injector.kill();
-        took.push(victim.goes_on_after(killed));
-        wait_until("the ledger is done", || injector.ledger_is_done());
-    }
-    took.sort();
-    println!(
-        "SIGKILL of an injector (freeze): {} of 10 go on, median {:?}, max {:?}",
-        took.len(),
-        took[5],
-        took[9]
-    );
+    rounds("freeze", &victim, || group.is_frozen());
     drop(victim);
 }
 

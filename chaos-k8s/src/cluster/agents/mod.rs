@@ -100,6 +100,7 @@ mod peers;
 mod place;
 mod plan;
 mod power;
+mod raw_node;
 mod settings;
 mod speaker;
 

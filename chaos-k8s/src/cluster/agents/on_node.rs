@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use chaos_core::units::secs;
 use chaos_core::{Approved, Error, Fault, Observed, Owner, Plan, Result};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::delivery::Delivery;
@@ -17,9 +16,10 @@ use super::live::{Live, STARTS_WITHIN};
 use super::manifest::Made;
 use super::place::Place as At;
 use super::plan::{bound, spec, uncovered, would_take};
+use super::raw_node::RawNode;
 use super::settings::Agents;
 use crate::agent::spec::{FaultData, Host, Item, NodeNetwork, NodeProcesses, SignalData, Spec, TargetData};
-use crate::cluster::api::{Kind, Meta, Request};
+use crate::cluster::api::Kind;
 use crate::cluster::rights::{Needs, Place, Right, Rights};
 use crate::cluster::{Cluster, ClusterNode};
 use crate::node::net::{Effect, NetRule};
@@ -180,68 +180,6 @@ pub struct NodeFault {
     asked: FaultData,
     /// Agents that are planned, and not approved yet, by their nodes' UIDs.
     planned: Arc<Mutex<HashMap<String, (AgentEnd, Spec)>>>,
-}
-
-/// What of a node is read here.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RawNode {
-    metadata: Meta,
-    status: RawStatus,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawStatus {
-    conditions: Vec<RawCondition>,
-    addresses: Vec<RawAddress>,
-    #[serde(rename = "nodeInfo")]
-    node_info: RawInfo,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RawInfo {
-    #[serde(rename = "bootID")]
-    boot_id: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawAddress {
-    r#type: String,
-    address: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct RawCondition {
-    r#type: String,
-    status: String,
-}
-
-impl RawNode {
-    /// The node; none where it is gone, or another has its name.
-    pub(super) async fn read(node: &ClusterNode) -> Result<Option<Self>> {
-        let object = node.object();
-        let found: Option<Self> =
-            node.cluster().api().find(Request::get(Kind::NODE, None, &object.name)).await?;
-        Ok(found.filter(|found| found.metadata.uid == object.uid))
-    }
-
-    pub(super) fn is_ready(&self) -> bool {
-        let ready = self.status.conditions.iter().find(|condition| condition.r#type == "Ready");
-        ready.is_some_and(|ready| ready.status == "True")
-    }
-
-    /// Those that it has itself, and not what leads to it from elsewhere.
-    fn addresses(&self) -> BTreeSet<IpAddr> {
-        let own = self.status.addresses.iter().filter(|address| address.r#type == "InternalIP");
-        own.filter_map(|address| address.address.parse().ok()).collect()
-    }
-
-    /// What tells one start of its machine from the next.
-    pub(super) fn boot(&self) -> &str {
-        &self.status.node_info.boot_id
-    }
 }
 
 /// What an agent on a node takes from the API server.
